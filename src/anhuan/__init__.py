@@ -1,0 +1,1 @@
+"""Anhuan (安还): a compliance-first credit-card collections platform."""

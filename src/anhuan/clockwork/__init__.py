@@ -1,0 +1,1 @@
+"""The edge for time: what runs because an hour has come."""

@@ -1,0 +1,1 @@
+"""Judgement about one customer: closed words, money, days. Standard library only."""

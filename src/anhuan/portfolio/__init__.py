@@ -1,0 +1,1 @@
+"""The book in bulk: Ibis expressions from table to table, over Parquet."""

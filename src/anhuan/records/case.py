@@ -1,0 +1,67 @@
+"""One customer's overdue accounts as one unit of work."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Case(models.Model):
+    """A case 案件. Its id is the customer's: a person has one case, which closes on cure and re-opens on re-entry.
+
+    `events` and `head` are the length and last hash of its event chain (`records.events`). Rows are written
+    only where something changed; tonight's numbers stand in `CaseFigures`.
+    """
+
+    case_id = models.CharField(primary_key=True, max_length=32, db_collation="C")
+    status = models.CharField(max_length=6)
+    bucket = models.SmallIntegerField()
+    opened_on = models.DateField()
+    since = models.DateField()
+    closed_on = models.DateField(null=True)
+    reopened = models.IntegerField(default=0)
+    events = models.IntegerField(default=0)
+    head = models.BinaryField(null=True)
+
+
+class CaseFigures(models.Model):
+    """Tonight's numbers of every case, for the list and the worklist.
+
+    Replaced as a whole each night like `Account`. Sums are over the overdue accounts in `currency` (CNY if the
+    customer owes in CNY, else the first by code); `other_currencies` counts further currencies owed in.
+    """
+
+    case_id = models.CharField(primary_key=True, max_length=32, db_collation="C")
+    status = models.CharField(max_length=6)
+    bucket = models.SmallIntegerField()
+    days_past_due = models.IntegerField()
+    currency = models.CharField(max_length=3)
+    past_due_amount_minor = models.BigIntegerField()
+    balance_total_minor = models.BigIntegerField()
+    accounts = models.SmallIntegerField()
+    overdue_accounts = models.SmallIntegerField()
+    missing_accounts = models.SmallIntegerField()
+    other_currencies = models.SmallIntegerField()
+    segment = models.TextField(blank=True)
+    region_code = models.CharField(max_length=6, blank=True)
+    placed_with = models.TextField(blank=True)
+    opened_on = models.DateField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["status", "-past_due_amount_minor", "case_id"], name="figures_by_past_due"),
+            models.Index(fields=["status", "-balance_total_minor", "case_id"], name="figures_by_balance"),
+            models.Index(fields=["status", "-days_past_due", "case_id"], name="figures_by_dpd"),
+            models.Index(fields=["status", "bucket", "-past_due_amount_minor", "case_id"], name="figures_by_bucket"),
+        ]
+
+
+class BucketSpan(models.Model):
+    """From business date `since` on, the case stood in `bucket` (0 = closed), until its next span."""
+
+    pk = models.CompositePrimaryKey("case_id", "since")
+    case_id = models.CharField(max_length=32, db_collation="C")
+    since = models.DateField()
+    bucket = models.SmallIntegerField()
+    restated = models.BooleanField(default=False)

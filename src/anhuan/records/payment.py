@@ -1,0 +1,28 @@
+"""Payments and reversals the bank has posted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Payment(models.Model):
+    """One posting, known by the bank's `payment_id`; a replay changes nothing. `sequence` names the night that brought it."""
+
+    payment_id = models.CharField(primary_key=True, max_length=64, db_collation="C")
+    account_id = models.CharField(max_length=32, db_collation="C")
+    posted_on = models.DateField()
+    effective_on = models.DateField()
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    kind = models.CharField(max_length=20)
+    reverses = models.CharField(max_length=64, blank=True)
+    channel = models.TextField(blank=True)
+    sequence = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["account_id", "-effective_on"], name="payment_by_account"),
+            models.Index(fields=["sequence"], name="payment_by_night"),
+        ]

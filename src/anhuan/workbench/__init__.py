@@ -1,0 +1,1 @@
+"""The edge for staff: pages."""
