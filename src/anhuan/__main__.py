@@ -1,0 +1,25 @@
+"""The command `anhuan`, and the one place where a bug becomes exit code 70."""
+
+from __future__ import annotations
+
+import sys
+
+EXIT_BUG = 70
+
+
+def main() -> None:
+    """Run the command line; an exception nobody expected is printed whole and ends with exit code 70."""
+    from anhuan.cli import app  # imported here so that an import error, too, is reported as a bug
+
+    try:
+        app(prog_name="anhuan")
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("\nanhuan: this is a bug; nothing half-done was kept. Please report the lines above.", file=sys.stderr)
+        sys.exit(EXIT_BUG)
+
+
+if __name__ == "__main__":
+    main()

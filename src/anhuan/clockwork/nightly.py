@@ -1,0 +1,287 @@
+"""The night, in order: a delivery is read, aged, sealed, its people and cases absorbed, its heaps balanced.
+
+This edge joins the rooms: `portfolio` works in columns on the delivery, `acts` write to records. Every write is
+one step in one transaction keyed by (night, step), so a night killed anywhere and run again ends the same.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+from anhuan import clock
+from anhuan.acts import case, identity, payment
+from anhuan.acts import night as nights
+from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
+from anhuan.portfolio import delinquency, engine, feed, reports, snapshot
+from anhuan.records import events
+from anhuan.records.night import Night
+
+ACTOR = "system:night"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `anhuan night` answers: `status` is sealed, unchanged or refused; `result` is the public JSON."""
+
+    status: str
+    result: dict[str, Any]
+
+
+@dataclass
+class _Watch:
+    """Seconds per step, in order."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def run(
+    folder: Path, *, home: Path, layout: str | None = None, ceiling: Decimal = feed.CEILING, progress: Progress | None = None
+) -> Outcome:
+    """Work one delivery through, whole; raises `feed.FeedUnreadable` when `folder` is no delivery at all."""
+    delivery = feed.open_delivery(folder, layout=layout, search=[home / "layouts"])
+    with nights.one_at_a_time(), _workspace(home) as workspace:
+        place = nights.place(delivery)
+        if place.known is not None and place.known.status != NightStatus.RUNNING:
+            nights.publish(place.known, home / "nights")
+            return Outcome("unchanged", {**place.known.result, "status": "unchanged"})
+        if place.refusals:
+            return _refuse(delivery, place.refusals, home=home, con=None, reading=None)
+        return _work_through(delivery, place, home, workspace, ceiling, progress)
+
+
+def _work_through(
+    delivery: feed.Delivery, place: nights.Place, home: Path, workspace: Path, ceiling: Decimal, progress: Progress | None
+) -> Outcome:
+    watch = _Watch()
+    con = engine.connect(workspace)
+    sealed_nights = home / "snapshots"
+    previous = snapshot.load(con, sealed_nights / place.previous.snapshot) if place.previous else None
+    yesterday = previous.table("standing") if previous else None
+    known = previous.table("known_accounts") if previous else None
+
+    with watch.step("read"):
+        reading = feed.read(delivery, con, known=known, yesterday=yesterday, ceiling=ceiling, progress=progress)
+    if reading.refusals:
+        return _refuse(delivery, reading.refusals, home=home, con=con, reading=reading)
+
+    with watch.step("age"):
+        standing = _age(con, delivery, yesterday)
+    with watch.step("seal"):
+        facts = _facts(delivery, place, reading)
+        seen = delinquency.known(known, con.table("accounts"), business_date=delivery.business_date)
+        sealed = snapshot.seal(con, facts, standing=standing, known=seen, root=sealed_nights)
+    night = place.known or nights.begin(
+        delivery, place, snapshot=sealed.folder.name, manifest_sha256=sealed.manifest_sha256, at=clock.now()
+    )
+
+    steps = _steps(con, night, place, standing, sealed_nights)
+    outcomes: dict[str, dict[str, Any]] = {}
+    for name, work in steps.items():
+        if progress:
+            progress(name, 0, 0)
+        taken = nights.step(night, name, work)
+        outcomes[name], watch.seconds[name] = taken.outcome, taken.seconds
+
+    with watch.step("balance"):
+        result = {
+            "business_date": delivery.business_date.isoformat(),
+            "sequence": night.sequence,
+            "status": "sealed",
+            "reason": None,
+            "rows": reading.rows,
+            "findings": reading.findings,
+            "findings_file": str(sealed.folder / "findings.parquet"),
+            "accounts": reading.used["accounts.csv"],
+            "flow": delinquency.flow(standing),
+            "heaps": heaps(reading, standing),
+            "cases": outcomes["cases"],
+            "set_aside": reading.set_aside,
+            "seconds": watch.seconds,
+        }
+        summary = reports.summary(
+            standing, yesterday, book=delivery.book, accounts=con.table("accounts"), customers=con.table("customers")
+        )
+    nights.finish(night, result=result, summary=summary, folder=home / "nights", at=clock.now(), by=ACTOR)
+    return Outcome("sealed", night.result)
+
+
+def _age(con: Backend, delivery: feed.Delivery, yesterday: ibis.Table | None) -> ibis.Table:
+    """Tonight's standing, computed once and kept in the connection as table `standing`."""
+    aside = con.table("set_aside")
+    set_aside_ids = aside.filter(aside.file == "accounts.csv", aside.key.notnull()).select(account_id=aside.key).distinct()
+    standing = delinquency.age(con.table("accounts"), set_aside_ids, yesterday, business_date=delivery.business_date)
+    return con.create_table("standing", standing, temp=True)
+
+
+def _facts(delivery: feed.Delivery, place: nights.Place, reading: feed.Reading) -> snapshot.NightFacts:
+    return snapshot.NightFacts(
+        business_date=delivery.business_date,
+        issuer=delivery.issuer,
+        sequence=place.sequence,
+        replaces=delivery.replaces,
+        layout=delivery.layout.name,
+        content=delivery.content,
+        book=delivery.book,
+        rows=reading.rows,
+        used=reading.used,
+        set_aside=reading.set_aside,
+        previous=place.previous.manifest_sha256 if place.previous else None,
+    )
+
+
+def _steps(
+    con: Backend, night: Night, place: nights.Place, standing: ibis.Table, sealed_nights: Path
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """The steps that write to records, in order; each runs in a transaction of its own and only once."""
+    at = clock.now()
+    return {
+        "identity": lambda: identity.absorb(con, night=night, at=at, by=ACTOR),
+        "payments": lambda: payment.absorb(con, payments=con.table("payments"), night=night, replacing=place.replacing),
+        "cases": lambda: case.absorb(
+            con,
+            standing=standing,
+            accounts=con.table("accounts"),
+            customers=con.table("customers"),
+            restated=_restated(con, night, standing, sealed_nights),
+            night=night,
+            replacing=place.replacing,
+            at=at,
+            by=ACTOR,
+        ),
+    }
+
+
+def _restated(
+    con: Backend, night: Night, standing: ibis.Table, sealed_nights: Path
+) -> ibis.Table | None:
+    """What back-dated payments say the buckets of already sealed nights would have been; None when there are none."""
+    payments = con.table("payments")
+    sealed = list(Night.objects.filter(status=NightStatus.SEALED, business_date__lt=night.business_date))
+    if not sealed:
+        return None
+    backdated = payments.filter(payments.effective_on <= sealed[-1].business_date)
+    earliest = backdated.effective_on.min().execute()
+    if earliest is None or earliest is ibis.null:
+        return None
+    concerned = [n for n in sealed if n.business_date >= earliest]
+    history = ibis.union(
+        *(
+            con.read_parquet(sealed_nights / n.snapshot / "standing.parquet").mutate(business_date=ibis.literal(n.business_date))
+            for n in concerned
+        )
+    )
+    return delinquency.restate(history, backdated.select("account_id", "effective_on"), standing)
+
+
+def heaps(reading: feed.Reading, standing: ibis.Table) -> dict[str, int]:
+    """How many accounts read tonight ended where; an unbalanced night is a bug and is never sealed."""
+    present = standing.filter(standing.presence == Presence.PRESENT)
+    counted = present.aggregate(
+        overdue=present.overdue.sum().coalesce(0),
+        cured=(present.flow == Flow.CURED).sum().coalesce(0),
+        accounts=present.count(),
+    ).execute()
+    overdue, cured, accounts = (int(counted[name][0]) for name in ("overdue", "cured", "accounts"))
+    heap = dict.fromkeys((h.value for h in Heap), 0)
+    heap[Heap.CURED] = cured
+    heap[Heap.NO_ACTION] = overdue
+    heap[Heap.CURRENT] = accounts - overdue - cured
+    heap[Heap.SET_ASIDE] = reading.set_aside["accounts.csv"] + reading.surplus["accounts.csv"]
+    rows = reading.rows["accounts.csv"]
+    if sum(heap.values()) != rows:
+        raise AssertionError(f"the heaps {heap} do not add up to the {rows} rows of accounts.csv")
+    return heap
+
+
+def _refuse(
+    delivery: feed.Delivery,
+    reasons: tuple[feed.Sentence, ...],
+    *,
+    home: Path,
+    con: Backend | None,
+    reading: feed.Reading | None,
+) -> Outcome:
+    """Keep why the delivery was refused beside the book, which stays as it was."""
+    at = clock.now()
+    folder = home / "refused" / f"{at:%Y%m%dT%H%M%S%fZ}-{delivery.business_date}"
+    folder.mkdir(parents=True)
+    findings_file = None
+    if con is not None:
+        findings_file = folder / "findings.parquet"
+        con.table("findings").order_by("file", "line", "column", "code").to_parquet(findings_file)
+    result = {
+        "business_date": delivery.business_date.isoformat(),
+        "sequence": delivery.sequence,
+        "status": "refused",
+        "reason": reasons[0].code,
+        "reasons": [{"code": r.code, "message_zh": r.zh, "message_en": r.en} for r in reasons],
+        "rows": reading.rows if reading else {},
+        "findings": reading.findings if reading else 0,
+        "findings_file": str(findings_file) if findings_file else None,
+        "refused_at": at.isoformat(),
+    }
+    (folder / "refusal.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    return Outcome("refused", result)
+
+
+def listed(home: Path, *, everything: bool = False) -> list[dict[str, Any]]:
+    """The results of the sealed nights, newest last; `everything` adds replaced nights and refused deliveries."""
+    statuses = [NightStatus.SEALED, NightStatus.REPLACED] if everything else [NightStatus.SEALED]
+    sealed = [
+        {**night.result, "status": str(night.status)} for night in Night.objects.filter(status__in=statuses) if night.result
+    ]
+    if not everything:
+        return sealed
+    refused = [json.loads(file.read_text()) for file in sorted((home / "refused").glob("*/refusal.json"))]
+    return sorted(sealed + refused, key=lambda result: (result["business_date"], result.get("sequence") or 0))
+
+
+def sealed_on(day: date, home: Path) -> snapshot.Snapshot | None:
+    """The snapshot of the night standing for business date `day`, or None."""
+    night = Night.objects.filter(business_date=day, status=NightStatus.SEALED).first()
+    if night is None:
+        return None
+    return snapshot.load(ibis.duckdb.connect(), home / "snapshots" / night.snapshot)
+
+
+@contextmanager
+def _workspace(home: Path) -> Iterator[Path]:
+    """A scratch folder of this run, removed at the end; those that killed runs left behind are removed first."""
+    root = home / "workspace"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in root.iterdir():
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def verify(home: Path, *, case_id: str | None = None) -> dict[str, Any]:
+    """Recompute the event chains and hold them against every night's manifest: `{"ok", "events", "first_bad"}`."""
+    anchors = [
+        {"night": file.stem, **json.loads(file.read_text())["heads"]} for file in sorted((home / "nights").glob("*.json"))
+    ]
+    return events.verify(case=case_id, anchors=anchors)

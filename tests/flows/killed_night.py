@@ -1,0 +1,63 @@
+"""Runs one night and, at the given instant, dies by SIGKILL: `python killed_night.py DIR [INSTANT]`.
+
+An instant is any moment at which the process is about to talk to the database, has just committed, or is about to
+make a file durable or rename it. Without INSTANT the night runs through; the number of instants goes to stdout.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from anhuan import settings
+
+passed = 0
+deadly = int(sys.argv[2]) if len(sys.argv) > 2 else None
+
+
+def instant() -> None:
+    global passed
+    passed += 1
+    if passed == deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        instant()
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def after(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        answer = function(*args, **kwargs)
+        instant()
+        return answer
+
+    return wrapped
+
+
+settings.start()
+from django.core.management import call_command  # noqa: E402  Django must be set up first
+
+call_command("migrate", verbosity=0, interactive=False)
+
+from anhuan.clockwork import nightly  # noqa: E402
+
+os.fsync = before(os.fsync)
+os.rename = after(before(os.rename))
+os.replace = after(before(os.replace))
+psycopg.Cursor.execute = before(psycopg.Cursor.execute)  # type: ignore[method-assign]
+psycopg.Cursor.copy = before(psycopg.Cursor.copy)  # type: ignore[method-assign]
+psycopg.Connection.commit = after(before(psycopg.Connection.commit))  # type: ignore[method-assign]
+
+outcome = nightly.run(Path(sys.argv[1]), home=Path(os.environ["ANHUAN_HOME"]))
+print(outcome.status, passed)

@@ -1,0 +1,95 @@
+"""A night killed at any instant and run again ends as one that was never killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.tinybank import FIRST_DAY, Card, Paid, TinyBank
+
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.flow
+
+
+def run_python(home: Path, script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
+    return subprocess.run(
+        [sys.executable, HERE / script, *map(str, arguments)],
+        env=environment | {"ANHUAN_HOME": str(home)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def state(home: Path) -> dict[str, Any]:
+    printed = run_python(home, "book_state.py")
+    assert printed.returncode == 0, printed.stderr
+    return json.loads(printed.stdout)
+
+
+def nights(folder: Path) -> tuple[Path, Path]:
+    """Two nights in which accounts enter, roll, cure, vanish, are set aside, and a payment is back-dated."""
+    bank = TinyBank(folder, filler=200)
+    first = bank.night(1, [Card("A1", "C1", 10), Card("A2", "C2", 30), Card("A3", "C3", 95), Card("A4", "C4", 5), Card("A5", "C5", 61)])
+    second = bank.night(
+        2,
+        [Card("A1", "C1", 0), Card("A2", "C2", 31), Card("A3", "C3", 96, spoilt=True), Card("A5", "C5", 62), Card("A6", "C6", 1)],
+        [Paid("P1", "A1", FIRST_DAY)],
+    )
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The end state of both nights without a kill, the home after the first, and how many instants the second has."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    first, second = nights(root / "feeds")
+    home = root / "home"
+    ran = run_python(home, "killed_night.py", first)
+    assert ran.stdout.startswith("sealed"), ran.stderr
+    before = root / "before"
+    wait_for_stop(home)
+    shutil.copytree(home, before, symlinks=True, ignore=shutil.ignore_patterns("*.sock", ".s.PGSQL*", "postmaster.pid"))
+    ran = run_python(home, "killed_night.py", second)
+    assert ran.stdout.startswith("sealed"), ran.stderr
+    return {"before": before, "second": second, "instants": int(ran.stdout.split()[1]), "state": state(home)}
+
+
+def wait_for_stop(home: Path) -> None:
+    """Until the last user's server has stopped, so that its folder may be copied."""
+    import time
+
+    for _ in range(200):
+        if not list(home.rglob("postmaster.pid")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the embedded server did not stop")
+
+
+def check_kill(undisturbed: dict[str, Any], home: Path, instant: int) -> None:
+    shutil.copytree(undisturbed["before"], home, symlinks=True)
+    killed = run_python(home, "killed_night.py", undisturbed["second"], str(instant))
+    assert killed.returncode == -9, (killed.returncode, killed.stdout, killed.stderr)
+    again = run_python(home, "killed_night.py", undisturbed["second"])
+    assert again.stdout.split()[:1] in (["sealed"], ["unchanged"]), again.stderr
+    assert state(home) == undisturbed["state"]
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_a_night_killed_at_one_of_six_spread_instants_ends_the_same(
+    undisturbed: dict[str, Any], tmp_path: Path, part: int
+) -> None:
+    count = undisturbed["instants"]
+    check_kill(undisturbed, tmp_path / "home", 1 + part * (count - 1) // 5)
+
+
+@pytest.mark.slow
+def test_a_night_killed_at_every_instant_ends_the_same(undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    for instant in range(1, undisturbed["instants"] + 1):
+        check_kill(undisturbed, tmp_path / str(instant), instant)
+        shutil.rmtree(tmp_path / str(instant), ignore_errors=True)
