@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anhuan.records.account import Account
-from anhuan.records.case import BucketSpan, Case, CaseFigures
+from anhuan.records.case import BucketSpan, Case, CaseBefore, CaseFigures
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.events import Event
 from anhuan.records.identity import SetAsideRow
@@ -15,6 +15,7 @@ __all__ = [
     "Account",
     "BucketSpan",
     "Case",
+    "CaseBefore",
     "CaseFigures",
     "ContactPoint",
     "Customer",

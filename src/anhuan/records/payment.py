@@ -8,7 +8,10 @@ from django.db import models
 
 
 class Payment(models.Model):
-    """One posting, known by the bank's `payment_id`; a replay changes nothing. `sequence` names the night that brought it."""
+    """One posting, known by the bank's `payment_id`; a replay changes nothing.
+
+    Money is in minor units of `currency`, the account's. `sequence` names the night that first brought it.
+    """
 
     payment_id = models.CharField(primary_key=True, max_length=64, db_collation="C")
     account_id = models.CharField(max_length=32, db_collation="C")
