@@ -1,0 +1,50 @@
+"""One home and one database for a test session, gone afterwards.
+
+Tests run on the embedded PostgreSQL in a temporary home, or on `DATABASE_URL` when it is set. The server starts with
+the first test that asks for the database, so that tests of the core stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything of Django is imported. Whatever the developer has set must not reach the tests, nor they his home.
+_home = Path(tempfile.mkdtemp(prefix="anhuan-tests-"))
+for name in [name for name in os.environ if name.startswith("ANHUAN_") and name != "ANHUAN_TESTDATA"]:
+    del os.environ[name]
+os.environ["ANHUAN_HOME"] = str(_home)
+os.environ["DJANGO_SETTINGS_MODULE"] = "anhuan.settings"
+
+from anhuan import settings  # noqa: E402
+
+settings.start(database=False)
+
+from django.conf import settings as django_settings  # noqa: E402
+
+# A password hash made to be slow would be most of a test's time.
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_home_left_behind() -> Iterator[None]:
+    yield
+    settings.release()
+    shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """pytest-django's hook before it makes its test database: hold the server it is made on."""
+    settings.start()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home for a test that runs the command line or keeps files of its own."""
+    return tmp_path / "home"
