@@ -1,0 +1,99 @@
+# Every task of the house, each named once. `make` lists them.
+# Whatever a task needs it brings itself; a second run of `setup` takes a second.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first Python of at least 3.11 on the path; `make setup PYTHON=…` names another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
+BIN := .venv/bin
+DONE := .venv/.done
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test test-all check fmt bench screenshots reference browser clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- Setting up ---------------------------------------------------------------------------------------------------
+
+setup: $(DONE)/anhuan $(DONE)/frontend  ## make .venv with pinned packages, the command anhuan and the front-end files
+
+$(DONE)/venv:
+	@test -n "$(PYTHON)" || { echo "anhuan: no Python of at least 3.11 found; name one: make setup PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
+	  "anhuan: $(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/packages: $(DONE)/venv requirements.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+# The command runs from the sources; the version stands in CHANGELOG.md.
+$(DONE)/anhuan: $(DONE)/packages pyproject.toml CHANGELOG.md
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# npm is taken from the system, else from PyPI; nothing needs it at run time.
+$(DONE)/frontend: $(DONE)/packages package.json package-lock.json tools/vendor.py
+	@command -v npm >/dev/null || test -x $(BIN)/npm || $(BIN)/pip install --quiet --require-hashes -r requirements-node.lock
+	$(BIN)/python tools/vendor.py
+	@touch $@
+
+# --- Using it -----------------------------------------------------------------------------------------------------
+
+demo: setup  ## a made-up bank, worked through night by night, and its site (DEMO_EXIT=1: end once it answered)
+	@$(BIN)/anhuan demo
+
+bench: setup  ## one bank-sized night against the floor of this machine (ARGS="--accounts 1000000")
+	@$(BIN)/python bench/night.py $(ARGS)
+
+# --- Judging it ---------------------------------------------------------------------------------------------------
+
+test: setup browser  ## everything that is quick: at most ten minutes
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+test-all: setup browser  ## also what takes long: chaos, bank-sized nights
+	$(BIN)/pytest $(ARGS)
+
+check: setup  ## style, types, who may import whom, migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@# Asked without a database, Django warns that it cannot compare with what is applied; nothing is applied here.
+	DJANGO_SETTINGS_MODULE=anhuan.settings $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
+
+# The only Debian packages of the house: a browser, and Chinese letters for it to draw.
+browser:
+	@if command -v chromium >/dev/null && fc-list :lang=zh-cn 2>/dev/null | grep -qi noto; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "anhuan: installing chromium and fonts-noto-cjk for the browser tests"; \
+	  { apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null 2>&1 \
+	    || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null; }; } \
+	    || echo "anhuan: they could not be installed; the browser tests will be skipped" >&2; \
+	else \
+	  echo "anhuan: the browser tests will be skipped; they need: sudo apt-get install chromium fonts-noto-cjk" >&2; \
+	fi
+
+# --- Keeping it ---------------------------------------------------------------------------------------------------
+
+fmt: setup  ## put every file in shape
+	$(BIN)/ruff check --fix --quiet || true
+	$(BIN)/ruff format
+
+reference: setup  ## write docs/reference/settings.md from the code
+	$(BIN)/python -m anhuan.settings reference > docs/reference/settings.md
+
+screenshots: setup browser  ## draw the pages of the demonstration anew
+	$(BIN)/python tools/screenshots.py
+
+clean:  ## remove everything that can be made again; data in ./var stays
+	rm -rf .venv dist build src/anhuan/workbench/static/vendor
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests tools bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
