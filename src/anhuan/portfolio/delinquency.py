@@ -107,9 +107,7 @@ def in_arrears(standing: ir.Table) -> ir.BooleanColumn:
     return standing.overdue & (standing.presence != Presence.MISSING)
 
 
-def age(
-    accounts: ir.Table, set_aside_ids: ir.Table, yesterday: ir.Table | None, *, business_date: date
-) -> ir.Table:
+def age(accounts: ir.Table, set_aside_ids: ir.Table, yesterday: ir.Table | None, *, business_date: date) -> ir.Table:
     """Tonight's standing of every account.
 
     `accounts`: the usable rows of the night. `set_aside_ids(account_id)`: keys of the rows of accounts.csv that
@@ -129,8 +127,8 @@ def age(
 
 
 def _present(accounts: ir.Table, business_date: date) -> ir.Table:
-    late = ibis.literal(business_date).delta(accounts.past_due_since, unit="day")
-    overdue = ((accounts.past_due_amount_minor > 0) & (late >= 1)).fill_null(False)
+    late = ibis.literal(business_date).delta(accounts.past_due_since, unit="day").fill_null(0)
+    overdue = (accounts.past_due_amount_minor > 0) & (late >= 1)
     aged = accounts.mutate(overdue=overdue).mutate(
         days_past_due=ibis.ifelse(_.overdue, late, 0).cast("int32"), presence=ibis.literal(str(Presence.PRESENT))
     )
@@ -154,13 +152,11 @@ def _kept(yesterday: ir.Table, accounts: ir.Table, set_aside_ids: ir.Table) -> i
     """Yesterday's rows without a usable row today that stay in the standing: carried, or missing."""
     illegible = set_aside_ids.select("account_id").distinct().mutate(was_set_aside=True)
     absent = yesterday.anti_join(accounts, "account_id").left_join(illegible, "account_id").drop("account_id_right")
-    absent = absent.mutate(was_set_aside=_.was_set_aside.fill_null(False), was_missing=_.presence == Presence.MISSING)
+    absent = absent.mutate(was_set_aside=_.was_set_aside.notnull(), was_missing=_.presence == Presence.MISSING)
     stays = absent.filter(_.was_missing | _.was_set_aside | _.overdue)
     return _as_standing(
         stays.mutate(
-            presence=ibis.ifelse(
-                stays.was_missing | ~stays.was_set_aside, str(Presence.MISSING), str(Presence.CARRIED)
-            ),
+            presence=ibis.ifelse(stays.was_missing | ~stays.was_set_aside, str(Presence.MISSING), str(Presence.CARRIED)),
             previous_bucket=ibis.ifelse(stays.was_missing, ibis.null("int16"), stays.bucket),
             flow=ibis.ifelse(stays.was_missing | stays.was_set_aside, ibis.null("string"), str(Flow.VANISHED)),
         )
@@ -186,20 +182,25 @@ def by_customer(standing: ir.Table) -> ir.Table:
         past_due_amount_minor=ibis.ifelse(late, standing.past_due_amount_minor, 0).sum(),
         balance_total_minor=ibis.ifelse(late, standing.balance_total_minor, 0).sum(),
     )
-    # A text that sorts the main currency first: owed in before gone missing before neither, CNY before the rest.
-    standing_of = ibis.cases((_.overdue_accounts > 0, "0"), (_.missing_accounts > 0, "1"), else_="2")
-    home = ibis.ifelse(_.currency == HOME_CURRENCY, "0", "1")
-    ranked = per_currency.mutate(rank=standing_of.concat(home, _.currency))
-    return ranked.group_by("customer_id").agg(
-        bucket=_.bucket.max().cast("int16"),
-        days_past_due=_.days_past_due.max().cast("int32"),
-        accounts=_.accounts.sum().cast("int32"),
-        overdue_accounts=_.overdue_accounts.sum().cast("int32"),
-        missing_accounts=_.missing_accounts.sum().cast("int32"),
-        currency=_.currency.argmin(_["rank"]),
-        past_due_amount_minor=_.past_due_amount_minor.argmin(_["rank"]).cast("int64"),
-        balance_total_minor=_.balance_total_minor.argmin(_["rank"]).cast("int64"),
-        other_currencies=ibis.greatest((_.overdue_accounts > 0).cast("int32").sum() - 1, 0).cast("int16"),
+    # Sorted by this key CNY comes first, then the codes: the smallest one owed in is the main currency.
+    order = ibis.ifelse(_.currency == HOME_CURRENCY, "", _.currency)
+    owed, gone_in = _.overdue_accounts > 0, _.missing_accounts > 0
+    main = ibis.coalesce(_.order.min(where=owed), _.order.min(where=gone_in), _.order.min())
+    return (
+        per_currency.mutate(order=order)
+        .group_by("customer_id")
+        .agg(
+            bucket=_.bucket.max().cast("int16"),
+            days_past_due=_.days_past_due.max().cast("int32"),
+            accounts=_.accounts.sum().cast("int32"),
+            overdue_accounts=_.overdue_accounts.sum().cast("int32"),
+            missing_accounts=_.missing_accounts.sum().cast("int32"),
+            currency=main,
+            past_due_amount_minor=_.past_due_amount_minor.argmin(_.order, where=owed).fill_null(0).cast("int64"),
+            balance_total_minor=_.balance_total_minor.argmin(_.order, where=owed).fill_null(0).cast("int64"),
+            other_currencies=ibis.greatest(owed.cast("int32").sum() - 1, 0).cast("int16"),
+        )
+        .mutate(currency=ibis.ifelse(_.currency == "", HOME_CURRENCY, _.currency))
     )
 
 
@@ -244,9 +245,8 @@ def restate(history: ir.Table, backdated: ir.Table, standing: ir.Table) -> ir.Ta
     )
     worst = both.group_by("customer_id", "business_date").agg(bucket=_.bucket.max())
     every = first.cross_join(nights).filter(_.business_date >= _.first_on)
-    return (
-        every.left_join(worst, ["customer_id", "business_date"])
-        .select("customer_id", "business_date", bucket=_.bucket.fill_null(0).cast("int16"))
+    return every.left_join(worst, ["customer_id", "business_date"]).select(
+        "customer_id", "business_date", bucket=_.bucket.fill_null(0).cast("int16")
     )
 
 
@@ -263,13 +263,13 @@ def _retold(told: ir.Table, nights: ir.Table, sealed: ir.Table) -> ir.Table:
     """Their buckets on each sealed date from the effective date on, with who held them then."""
     dated = told.cross_join(nights).filter(_.business_date >= _.effective_on)
     late = dated.business_date.delta(dated.past_due_since, unit="day")
-    dated = dated.mutate(bucket=ibis.ifelse(dated.overdue.fill_null(False), bucket_of(late), 0))
+    dated = dated.mutate(bucket=ibis.ifelse(dated.overdue, bucket_of(late), 0))
     held = dated.left_join(
         sealed.select("account_id", "business_date", then_holder=_.customer_id), ["account_id", "business_date"]
     )
-    return held.select(
-        "account_id", "business_date", "bucket", customer_id=ibis.coalesce(_.then_holder, _.holder)
-    ).filter(_.customer_id.notnull())
+    return held.select("account_id", "business_date", "bucket", customer_id=ibis.coalesce(_.then_holder, _.holder)).filter(
+        _.customer_id.notnull()
+    )
 
 
 def _ladder(days: ir.IntegerValue, steps: Sequence[tuple[int, int]]) -> ir.IntegerValue:
