@@ -1,0 +1,42 @@
+"""The engine the book is worked with: an in-memory DuckDB that keeps to its memory and its folder.
+
+Knows how a connection is opened and where it may write. Does not know any table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ibis
+from ibis.backends.duckdb import Backend
+
+_SPILL = "spill"
+
+
+def connect(workspace: Path, *, memory_bytes: int = 2 << 30, threads: int | None = None) -> Backend:
+    """A fresh in-memory DuckDB; what does not fit `memory_bytes` spills into `workspace` (made 0700 if absent).
+
+    `threads`: as many as there are cores unless given. Nothing is ever fetched from a network: extensions are
+    neither installed nor loaded by themselves.
+    """
+    spill = workspace / _SPILL
+    for folder in (workspace, spill):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings: dict[str, object] = {
+        "memory_limit": f"{memory_bytes}B",
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+    }
+    if threads is not None:
+        settings["threads"] = threads
+    con: Backend = ibis.duckdb.connect(**settings)
+    con.raw_sql("SET TimeZone = 'UTC'")
+    return con
+
+
+def workspace_of(con: Backend) -> Path:
+    """The folder given to `connect`: the one place where scratch files of this connection may lie."""
+    (spill,) = con.raw_sql("SELECT current_setting('temp_directory')").fetchone()
+    return Path(spill).parent
