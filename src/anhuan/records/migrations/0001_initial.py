@@ -35,7 +35,7 @@ CREATE FUNCTION records_event_hash(
 $$
 """
 
-# ALWAYS: also for a session that plays replica. Only who may alter the table can take the triggers off.
+# Only who may alter the table or set `session_replication_role`, a superuser, can take these triggers off.
 EVENTS_STAY = """
 CREATE FUNCTION records_event_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -46,8 +46,6 @@ CREATE TRIGGER event_stays BEFORE UPDATE OR DELETE ON records_event
     FOR EACH STATEMENT EXECUTE FUNCTION records_event_stays();
 CREATE TRIGGER event_stays_all BEFORE TRUNCATE ON records_event
     FOR EACH STATEMENT EXECUTE FUNCTION records_event_stays();
-ALTER TABLE records_event ENABLE ALWAYS TRIGGER event_stays;
-ALTER TABLE records_event ENABLE ALWAYS TRIGGER event_stays_all;
 """
 EVENTS_STAY_UNDO = """
 DROP TRIGGER event_stays ON records_event;
