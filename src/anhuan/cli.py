@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -77,9 +77,12 @@ def _usage(code: str, zh: str, en: str, *, as_json: bool) -> NoReturn:
 
 def _start(*, migrate: bool = False) -> None:
     """Make the home if needed, hold the database, load Django; `migrate` brings the schema up to date."""
-    from anhuan import settings
+    from anhuan import embedded, settings
 
-    settings.start()
+    try:
+        settings.start()
+    except (settings.SettingsRefused, embedded.StartFailed) as refused:
+        _usage("start_refused", refused.zh, refused.en, as_json=False)
     if migrate:
         from django.core.management import call_command
 
@@ -207,14 +210,13 @@ def _day(text: str, option: str, *, as_json: bool) -> date:
 def report_roll_rates(
     from_day: Annotated[str, typer.Option("--from", help="Business date of a sealed night.")],
     to_day: Annotated[str, typer.Option("--to", help="Business date of a later sealed night.")],
-    by: Annotated[str, typer.Option(help="count or balance")] = "count",
+    *,
+    by: Annotated[Literal["count", "balance"], typer.Option(help="Accounts, or minor units.")] = "count",
     currency: Annotated[str, typer.Option(help="ISO 4217")] = "CNY",
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the matrix as CSV.")] = False,
 ) -> None:
     """The 8 x 8 matrix of buckets between two sealed nights, by count or by balance."""
-    if by not in ("count", "balance"):
-        _usage("bad_option", "--by 只能是 count 或 balance", "--by is count or balance", as_json=as_json)
     days = (_day(from_day, "--from", as_json=as_json), _day(to_day, "--to", as_json=as_json))
     if days[0] >= days[1]:
         _usage("bad_dates", "--from 应早于 --to", "--from must be before --to", as_json=as_json)
@@ -262,7 +264,9 @@ def case_show(case_id: Annotated[str, typer.Argument(metavar="ID")], as_json: As
     found = access.case_document(case_id)
     if found is None:
         if as_json:
-            _print_json({"error": {"code": "no_such_case", "message_zh": "没有这个案件。", "message_en": "There is no such case."}})
+            _print_json(
+                {"error": {"code": "no_such_case", "message_zh": "没有这个案件。", "message_en": "There is no such case."}}
+            )
         _say("没有这个案件。" if _chinese() else "There is no such case.")
         raise typer.Exit(EXIT_NO)
     if as_json:

@@ -6,7 +6,7 @@ in the repository or in the installed wheel.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 import secrets
@@ -14,11 +14,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 # The morning after the last night of the demonstration: a Monday, at a working hour.
 MORNING = "2026-11-23T09:30:00+08:00"
@@ -49,7 +51,7 @@ def run(home: Path, *, port: int, nights: int, accounts: int, progress: Progress
         f"  密码 password  {password}\n\n"
         "  Ctrl-C ends the demonstration; `make demo` starts it again in seconds.\n"
     )
-    return _serve(port, address, say)
+    return _serve(port, say)
 
 
 def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress, say: Say) -> bool:
@@ -65,7 +67,9 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
         return True
     if not all((folder / day.isoformat() / "manifest.json").exists() for day in missing):
         say(f"Writing {nights} nights of {accounts:,} accounts of the made-up bank …")
-        _firstbank().generate(out=folder, nights=nights, accounts=accounts, start=first, seed=7, form="canonical", progress=progress)
+        _firstbank().generate(
+            out=folder, nights=nights, accounts=accounts, start=first, seed=7, form="canonical", progress=progress
+        )
     for number, day in enumerate(missing, start=1):
         progress("nights", number - 1, len(missing))
         outcome = nightly.run(folder / day.isoformat(), home=home, progress=None)
@@ -76,8 +80,8 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     return True
 
 
-def _one_line(result: dict[str, object]) -> str:
-    shown = {key: result[key] for key in ("flow", "cases") if key in result} or {"reason": result.get("reason")}
+def _one_line(result: dict[str, Any]) -> str:
+    shown = {key: result[key] for key in ("flow", "cases", "reason") if result.get(key)}
     return json.dumps(shown, ensure_ascii=False).replace('"', "")
 
 
@@ -85,15 +89,9 @@ def _firstbank() -> ModuleType:
     """The generator of the made-up bank: in the repository's examples, or beside this file in the wheel."""
     here = Path(__file__).resolve()
     for folder in (here.parents[2] / "examples" / "firstbank", here.parent / "_firstbank"):
-        file = folder / "generate.py"
-        if file.exists():
+        if (folder / "generate.py").exists():
             sys.path.insert(0, str(folder))
-            spec = importlib.util.spec_from_file_location("firstbank_generate", file)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module
-            spec.loader.exec_module(module)
-            return module
+            return importlib.import_module("generate")
     raise FileNotFoundError("The made-up bank (examples/firstbank) is not part of this installation.")
 
 
@@ -127,11 +125,11 @@ def _free_port(wanted: int) -> int:
     raise OSError(f"No free port between {wanted} and {wanted + 99}.")
 
 
-def _serve(port: int, address: str, say: Say) -> int:
+def _serve(port: int, say: Say) -> int:
     command = [sys.executable, "-m", "anhuan", "serve", "--port", str(port)]
     server = subprocess.Popen(command)
     try:
-        if not _answers(address, server):
+        if not _answers(port, server):
             say("The site did not answer within a minute.")
             return 70
         if os.environ.get("DEMO_EXIT"):
@@ -145,12 +143,13 @@ def _serve(port: int, address: str, say: Say) -> int:
         server.wait()
 
 
-def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
+def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(address, timeout=5) as page:
-                return page.status == 200
-        except OSError:
+            site = HTTPConnection("127.0.0.1", port, timeout=10)
+            site.request("GET", "/login/")
+            return site.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
             time.sleep(0.2)
     return False

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.flows.tinybank import FIRST_DAY, Card, Paid, TinyBank
 
 HERE = Path(__file__).parent
@@ -22,7 +21,7 @@ def run_python(home: Path, script: str, *arguments: str | Path) -> subprocess.Co
     environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
     return subprocess.run(
         [sys.executable, HERE / script, *map(str, arguments)],
-        env=environment | {"ANHUAN_HOME": str(home)}, capture_output=True, text=True, timeout=120,
+        env=environment | {"ANHUAN_HOME": str(home)}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -35,10 +34,17 @@ def state(home: Path) -> dict[str, Any]:
 def nights(folder: Path) -> tuple[Path, Path]:
     """Two nights in which accounts enter, roll, cure, vanish, are set aside, and a payment is back-dated."""
     bank = TinyBank(folder, filler=200)
-    first = bank.night(1, [Card("A1", "C1", 10), Card("A2", "C2", 30), Card("A3", "C3", 95), Card("A4", "C4", 5), Card("A5", "C5", 61)])
+    late = {1: 10, 2: 30, 3: 95, 4: 5, 5: 61}
+    first = bank.night(1, [Card(f"A{n}", f"C{n}", days) for n, days in late.items()])
     second = bank.night(
         2,
-        [Card("A1", "C1", 0), Card("A2", "C2", 31), Card("A3", "C3", 96, spoilt=True), Card("A5", "C5", 62), Card("A6", "C6", 1)],
+        [
+            Card("A1", "C1", 0),
+            Card("A2", "C2", 31),
+            Card("A3", "C3", 96, spoilt=True),
+            Card("A5", "C5", 62),
+            Card("A6", "C6", 1),
+        ],
         [Paid("P1", "A1", FIRST_DAY)],
     )
     return first, second

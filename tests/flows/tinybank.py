@@ -75,15 +75,17 @@ class TinyBank:
             "customers.csv": [self._customer(person, (names or {}).get(person, "王小明")) for person in people],
             "contact_points.csv": [self._phone(person) for person in people],
             "accounts.csv": [self._account(card, day) for card in cards],
-            "payments.csv": [
-                [p.payment_id, p.account_id, day, p.effective_on, p.amount, p.kind, "", "bank"] for p in payments
-            ],
+            "payments.csv": [[p.payment_id, p.account_id, day, p.effective_on, p.amount, p.kind, "", "bank"] for p in payments],
         }
         files = [self._write(folder / name, rows[name]) for name in HEADERS]
         files[2]["sums"] = {"balance_total": str(sum((Decimal(card.balance) for card in cards), Decimal("0.00")))}
         manifest = {
-            "business_date": day.isoformat(), "issuer": self.issuer, "layout": "canonical/1", "sequence": number, "files": files,
-        } | ({"replaces": replaces} if replaces is not None else {})  # fmt: skip
+            "business_date": day.isoformat(),
+            "issuer": self.issuer,
+            "layout": "canonical/1",
+            "sequence": number,
+            "files": files,
+        } | ({"replaces": replaces} if replaces is not None else {})
         (folder / "manifest.json").write_text(json.dumps(manifest))
         self.written[folder.name] = folder
         return folder
@@ -106,7 +108,7 @@ class TinyBank:
         since = day - timedelta(days=card.late) if card.late else ""
         opened = "2026-02-31" if card.spoilt else "2020-01-01"
         return [
-            card.account_id, card.customer_id, "gold", card.currency, opened, "none", "50000.00", card.balance, card.balance, "0.00",
-            "0.00", "0.00", "0.00", "100.00", "100.00" if card.late else "0.00", since, 5, "2026-10-05", "2026-10-25",
-            "", "", "false", "", "", "", "",
+            card.account_id, card.customer_id, "gold", card.currency, opened, "none", "50000.00",
+            card.balance, card.balance, "0.00", "0.00", "0.00", "0.00", "100.00", "100.00" if card.late else "0.00", since,
+            5, "2026-10-05", "2026-10-25", "", "", "false", "", "", "", "",
         ]  # fmt: skip

@@ -67,11 +67,17 @@ def run(
             return Outcome("unchanged", {**place.known.result, "status": "unchanged"})
         if place.refusals:
             return _refuse(delivery, place.refusals, home=home, con=None, reading=None)
-        return _work_through(delivery, place, home, workspace, ceiling, progress)
+        return _work_through(delivery, place, home=home, workspace=workspace, ceiling=ceiling, progress=progress)
 
 
 def _work_through(
-    delivery: feed.Delivery, place: nights.Place, home: Path, workspace: Path, ceiling: Decimal, progress: Progress | None
+    delivery: feed.Delivery,
+    place: nights.Place,
+    *,
+    home: Path,
+    workspace: Path,
+    ceiling: Decimal,
+    progress: Progress | None,
 ) -> Outcome:
     watch = _Watch()
     con = engine.connect(workspace)
@@ -172,9 +178,7 @@ def _steps(
     }
 
 
-def _restated(
-    con: Backend, night: Night, standing: ibis.Table, sealed_nights: Path
-) -> ibis.Table | None:
+def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: Path) -> ibis.Table | None:
     """What back-dated payments say the buckets of already sealed nights would have been; None when there are none."""
     payments = con.table("payments")
     sealed = list(Night.objects.filter(status=NightStatus.SEALED, business_date__lt=night.business_date))
@@ -187,7 +191,9 @@ def _restated(
     concerned = [n for n in sealed if n.business_date >= earliest]
     history = ibis.union(
         *(
-            con.read_parquet(sealed_nights / n.snapshot / "standing.parquet").mutate(business_date=ibis.literal(n.business_date))
+            con.read_parquet(sealed_nights / n.snapshot / "standing.parquet").mutate(
+                business_date=ibis.literal(n.business_date)
+            )
             for n in concerned
         )
     )
