@@ -177,7 +177,7 @@ def _print_night(result: dict[str, Any]) -> None:
 @app.command()
 def nights(
     as_json: AsJson = False,
-    everything: Annotated[bool, typer.Option("--all", help="Also nights replaced since, and refused deliveries.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also replaced nights and refused deliveries.")] = False,
 ) -> None:
     """The sealed nights, newest last."""
     _start()

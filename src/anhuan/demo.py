@@ -14,10 +14,10 @@ import socket
 import subprocess
 import sys
 import time
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from collections.abc import Callable
 from datetime import date, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import ModuleType
 from typing import Any

@@ -6,6 +6,7 @@ make a file durable or rename it. Without INSTANT the night runs through; the nu
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -17,14 +18,12 @@ import psycopg
 
 from anhuan import settings
 
-passed = 0
 deadly = int(sys.argv[2]) if len(sys.argv) > 2 else None
+instants = itertools.count(1)
 
 
 def instant() -> None:
-    global passed
-    passed += 1
-    if passed == deadly:
+    if next(instants) == deadly:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -60,4 +59,4 @@ psycopg.Cursor.copy = before(psycopg.Cursor.copy)  # type: ignore[method-assign]
 psycopg.Connection.commit = after(before(psycopg.Connection.commit))  # type: ignore[method-assign]
 
 outcome = nightly.run(Path(sys.argv[1]), home=Path(os.environ["ANHUAN_HOME"]))
-print(outcome.status, passed)
+print(outcome.status, next(instants) - 1)

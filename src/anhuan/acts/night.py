@@ -36,7 +36,10 @@ _ORDER_SENTENCES = {
     ),
     "sequence_repeated": (
         "序号 {sequence} 已被 {business_date} 使用,但内容不同;若要更正最近一夜,请用 replaces 声明并取下一个序号。",
-        "Sequence {sequence} was used by {business_date} with other content; to correct the latest night, deliver it under the next sequence with `replaces`.",
+        (
+            "Sequence {sequence} was used by {business_date} with other content; to correct the latest night, "
+            "deliver it under the next sequence with `replaces`."
+        ),
     ),
     "sequence_gap": (
         "序号应为 {expected},实为 {got};请补送缺失的批次。",
@@ -48,7 +51,10 @@ _ORDER_SENTENCES = {
     ),
     "replaces_wrong_night": (
         "replaces 为 {got},只能替换最近一夜(序号 {sequence},业务日期 {business_date})且业务日期须相同。",
-        "`replaces` is {got}; only the latest night can be replaced (sequence {sequence}, business date {business_date}), with the same business date.",
+        (
+            "`replaces` is {got}; only the latest night can be replaced (sequence {sequence}, business date "
+            "{business_date}), with the same business date."
+        ),
     ),
 }
 
