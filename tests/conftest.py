@@ -60,6 +60,26 @@ def django_db_modify_db_settings() -> None:
     settings.start()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _tables_can_be_emptied_after_a_test() -> Iterator[None]:
+    """Django truncates every table after a test that commits; the triggers of the events would rightly refuse that."""
+    from django.db import connection
+    from django.test import TransactionTestCase
+
+    emptying = TransactionTestCase._fixture_teardown
+
+    def past_the_triggers(test: TransactionTestCase) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE records_event DISABLE TRIGGER USER")
+        emptying(test)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE records_event ENABLE TRIGGER USER")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", past_the_triggers)
+        yield
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty home for a test that runs the command line or keeps files of its own."""

@@ -71,7 +71,6 @@ class CaseFigures(models.Model):
     segment = models.TextField(blank=True)
     region_code = models.CharField(max_length=6, blank=True)
     placed_with = models.TextField(blank=True)
-    opened_on = models.DateField()
 
     class Meta:
         indexes: ClassVar = [

@@ -269,7 +269,6 @@ class Migration(migrations.Migration):
                 ("segment", models.TextField(blank=True)),
                 ("region_code", models.CharField(blank=True, max_length=6)),
                 ("placed_with", models.TextField(blank=True)),
-                ("opened_on", models.DateField()),
             ],
             options={
                 "indexes": [
@@ -394,9 +393,7 @@ class Migration(migrations.Migration):
                 ("outcome", models.JSONField(default=dict)),
                 (
                     "night",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="records.night"
-                    ),
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="records.night"),
                 ),
             ],
         ),
