@@ -123,7 +123,7 @@ class Book:
         late = self.chance.happens("late", numbers, truth.OVERDUE_SHARE)
         stock = truth.standing_by_type()
         kind = np.where(
-            late[np.flatnonzero(ordinal == 0)],
+            np.logical_or.reduceat(late, np.flatnonzero(ordinal == 0)),
             self.chance.choose("late type", people, list(stock[:, 1:].sum(axis=1))),
             self.chance.choose("type", people, [one.share for one in truth.TYPES]),
         )

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import people, truth
-from .book import AGENCIES, BLOCKS, CLOSED, CURRENCIES, NEVER, PRODUCTS, TICK, Book, Bools
+from .book import AGENCIES, BLOCKS, CLOSED, COMPONENTS, CURRENCIES, NEVER, PRODUCTS, TICK, Book, Bools
 from .chance import Ids
 from .life import CHANNELS, PAYMENT_KINDS, Life, Rates
 
@@ -36,6 +36,7 @@ ACCOUNTS = pa.schema([
 PAYMENTS = pa.schema([
     ("payment_id", pa.string()), ("account_id", pa.string()), ("posted_on", pa.date32()), ("effective_on", pa.date32()),
     ("amount", MONEY), ("kind", pa.string()), ("reverses", pa.string()), ("channel", pa.string()),
+    ("currency", pa.string()),  # of the account; not delivered, but it decides how the amount is written
 ])  # fmt: skip
 SCHEMAS = {"customers": people.CUSTOMERS, "contact_points": people.CONTACT_POINTS, "accounts": ACCOUNTS, "payments": PAYMENTS}
 
@@ -104,7 +105,7 @@ class Evenings:
 
     def next(self, rates: Rates) -> Night:
         if self._begun:
-            before = self.book.accounts.balance(np.arange(len(self.book.accounts))) if rates.changed is not None else None
+            before = _digest(self.book) if rates.changed is not None else None
             payments = self.life.night(rates)
             self._arrivals(rates)
             if before is not None and rates.changed is not None:
@@ -135,7 +136,7 @@ class Evenings:
     def _post_interest(self, before: Ids, share: float) -> None:
         """Bring the share of yesterday's accounts that change up to `share`: a day's interest is posted to some."""
         accounts, old = self.book.accounts, len(before)
-        changed = accounts.balance(np.arange(old)) != before
+        changed = _digest(self.book)[:old] != before
         was = self._was_delivered[:old]
         calm = np.flatnonzero(was & ~changed & (accounts.block[:old] < CLOSED))
         wanted = max(0, round(share * int(was.sum())) - int((changed & was).sum()))
@@ -183,6 +184,16 @@ class Evenings:
         }
 
 
+def _digest(book: Book) -> npt.NDArray[np.uint64]:
+    """A number for each account that changes when a figure delivered of it does."""
+    accounts = book.accounts
+    days = np.where(accounts.cycles > 0, book.today - accounts.since, 0)
+    total = _grade_due(days).astype(np.uint64)
+    for name in (*COMPONENTS, "cycles", "since", "oldest", "open_minimum", "statement", "paid_on", "block", "agency"):
+        total = total * np.uint64(0x100000001B3) + getattr(accounts, name).astype(np.uint64)
+    return total
+
+
 def bucket_of(days_past_due: Ids) -> Ids:
     """0 for not overdue, 1 for 1-30 days … 7 for over 180."""
     return np.minimum((days_past_due + 29) // 30, 7)
@@ -212,7 +223,8 @@ def _accounts(book: Book, rows: Ids, *, clean: bool) -> pa.Table:
         account_id(rows), people.customer_id(accounts.customer[rows]), _word(PRODUCTS, accounts.product[rows]),
         _word(CURRENCIES, currency), _day(accounts.opened[rows]), _word(BLOCKS, accounts.block[rows]),
         money(accounts.limit[rows]), money(accounts.balance(rows)), money(accounts.principal[rows]),
-        money(accounts.interest[rows]), money(accounts.penalty[rows]), money(accounts.fees[rows]), money(accounts.unbilled[rows]),
+        money(accounts.interest[rows]), money(accounts.penalty[rows]), money(accounts.fees[rows]),
+        money(accounts.unbilled[rows]),
         money(np.minimum(past_due + accounts.open_minimum[rows], accounts.balance(rows))), money(past_due),
         _day(accounts.since[rows], accounts.cycles[rows] > 0), pa.array(accounts.cycle_day[rows].astype(np.int16)),
         _day(accounts.statement[rows]), _day(accounts.due[rows]), _day(accounts.paid_on[rows], paid),
@@ -223,9 +235,13 @@ def _accounts(book: Book, rows: Ids, *, clean: bool) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=ACCOUNTS)
 
 
+def _grade_due(days: Ids) -> Ids:
+    return np.searchsorted([1, 91, 121, 181], days, side="right")
+
+
 def _grade(book: Book, rows: Ids, days: Ids, *, clean: bool) -> pa.Array:
     """The bank's five-class grade by days past due, in a few places one grade better or worse, in a few unknown."""
-    grade = np.searchsorted([1, 91, 121, 181], days, side="right")
+    grade = _grade_due(days)
     month = int(np.datetime64(book.today, "D").astype("datetime64[M]").astype(int))
     unlike = book.chance.happens("unlike grade", rows, 0.0 if clean else truth.MINOR_SHARE_OF_UNLIKE_GRADES, month)
     grade = np.where(unlike, np.where(grade == 0, 1, grade - 1), grade)
@@ -240,7 +256,7 @@ def _payments(book: Book, columns: dict[str, npt.NDArray[np.int64]]) -> pa.Table
         _payment_id(columns["number"]), account_id(account), _day(columns["posted"]), _day(columns["effective"]),
         _money(columns["amount"], book.accounts.currency[account]), _word(PAYMENT_KINDS, columns["kind"]),
         pc.if_else(pa.array(reverses >= 0), _payment_id(reverses), pa.scalar(None, pa.string())),
-        _word(CHANNELS, columns["channel"]),
+        _word(CHANNELS, columns["channel"]), _word(CURRENCIES, book.accounts.currency[account]),
     ]  # fmt: skip
     return pa.Table.from_arrays(arrays, schema=PAYMENTS)
 
