@@ -50,11 +50,11 @@ _LOG_LIMIT = 10 << 20
 
 
 class StartFailed(RuntimeError):
-    """The server could not be started; `zh` and `en` say why and what to do."""
+    """The server could not be started; `zh` and `en` say why and what to do, `log` what the server said."""
 
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{en}\n{zh}")
-        self.zh, self.en = zh, en
+    def __init__(self, zh: str, en: str, log: str = "") -> None:
+        super().__init__(f"{en}\n{zh}\n{log}".strip())
+        self.zh, self.en, self.log = zh, en, log
 
 
 # --- For those who use the server --------------------------------------------------------------------------------
@@ -162,11 +162,8 @@ class Place:
         for path in (self.keeper_log, self.server_log):
             with suppress(OSError):
                 tails.append(f"--- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:]))
-        tail = "\n".join(tails)
-        return StartFailed(
-            f"内嵌 PostgreSQL 没有启动：{zh}。日志末尾：\n{tail}",
-            f"The embedded PostgreSQL did not start: {en}. Its last words:\n{tail}",
-        )
+        log = "\n".join(tails)
+        return StartFailed(f"内嵌 PostgreSQL 没有启动：{zh}。", f"The embedded PostgreSQL did not start: {en}.", log)
 
 
 def _open_lock(path: Path) -> int:
@@ -383,30 +380,31 @@ class Runner:
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs
-        self.user: pwd.struct_passwd | None = None  # a system user to become
+        self.user: tuple[int, int] | None = None  # user and group id of a system user to become
         self.called: int | None = None  # the user id we are called in a namespace of our own
 
     def choose(self, place: Place) -> None:
         """Whose cluster it is runs it. A new one is ours, or a system user's where there is no other way."""
-        mine = os.geteuid()
-        owner = place.data.stat().st_uid if place.data.exists() else mine
-        if owner != mine:
-            if mine != 0:
-                raise StartFailed(f"{place.data} 属于另一个用户。", f"{place.data} belongs to another user: run as that user.")
-            self.user = pwd.getpwuid(owner)
+        mine, home = os.geteuid(), place.data if place.data.exists() else place.base
+        owner = home.stat()
+        if mine not in {0, owner.st_uid}:
+            raise StartFailed(f"{home} 属于另一个用户。", f"{home} belongs to another user: run as that user.")
+        if mine != owner.st_uid:
+            self.user = owner.st_uid, owner.st_gid
         elif mine == 0 or not any(entry.pw_uid == mine for entry in pwd.getpwall()):
             # PostgreSQL wants a name that is not root. Any will do; nobody's says best what it may touch.
             self.called = max(pwd.getpwall(), key=lambda entry: (entry.pw_uid != 0, entry.pw_name == "nobody")).pw_uid
             if not self._works():
-                self.called, self.user = None, _system_user(mine)
+                self.called, self.user = None, _system_user()
         if self.user is not None and not self._works():
             raise _no_user(f"它进不了 {self.programs}。", f"it cannot enter {self.programs}.")
-        _say(f"the server runs as {self.user.pw_name if self.user else 'ourselves'}{', in a namespace' if self.called else ''}")
+        who = f"user {self.user[0]}" if self.user else "ourselves"
+        _say(f"the server runs as {who}{', in a namespace' if self.called else ''}")
 
     def give(self, path: Path) -> None:
         """Let the system user, if there is one, own `path`, which is ours."""
         if self.user is not None:
-            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+            os.chown(path, *self.user)
 
     def run(self, program: str, data: Path | None, *arguments: str, answers: str = "") -> str:
         """Run a program to its end and return what it said; `StartFailed` with its words when it fails."""
@@ -455,9 +453,9 @@ class Runner:
             ):
                 Path("/proc/self", file).write_text(text)
         elif self.user is not None:
-            os.initgroups(self.user.pw_name, self.user.pw_gid)
-            os.setgid(self.user.pw_gid)
-            os.setuid(self.user.pw_uid)
+            os.setgroups([])
+            os.setgid(self.user[1])
+            os.setuid(self.user[0])
         # PR_SET_PDEATHSIG, after the change, which would clear it. SIGINT is PostgreSQL's clean and quick stop.
         libc.prctl(1, signal.SIGINT, 0, 0, 0)
 
@@ -543,16 +541,19 @@ def _server_processes(data: Path) -> set[int]:
     return found
 
 
-def _system_user(mine: int) -> pwd.struct_passwd:
-    """The system user that runs the server for root; made if the system lets us."""
-    if mine == 0:
-        if not any(entry.pw_name == SYSTEM_USER for entry in pwd.getpwall()):
-            _say(f"making the system user {SYSTEM_USER}")
-            with suppress(OSError):
-                subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=False)
-        with suppress(KeyError):
-            return pwd.getpwnam(SYSTEM_USER)
-    raise _no_user(f"没有它（useradd --system {SYSTEM_USER}）。", f"there is none (useradd --system {SYSTEM_USER}).")
+def _system_user() -> tuple[int, int]:
+    """User and group id of the system user that runs the server for root; made if the system lets us."""
+    if not any(entry.pw_name == SYSTEM_USER for entry in pwd.getpwall()):
+        _say(f"making the system user {SYSTEM_USER}")
+        with suppress(OSError):
+            subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=False)
+    try:
+        found = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        raise _no_user(
+            f"没有它（useradd --system {SYSTEM_USER}）。", f"there is none (useradd --system {SYSTEM_USER})."
+        ) from None
+    return found.pw_uid, found.pw_gid
 
 
 def _no_user(zh: str, en: str) -> StartFailed:
@@ -583,14 +584,12 @@ def _say(sentence: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """`embedded.py keep HOME PROGRAMS LOCK`: be the keeper of HOME; LOCK is the inherited descriptor of its lock."""
-    if len(arguments) != 4 or arguments[0] != "keep":
-        print(main.__doc__, file=sys.stderr)
-        return 2
+    _, home, programs, _ = arguments
     if os.fork():
         return 0  # the caller waits for this one only; the child lives on
     os.umask(0o077)
     try:
-        Keeper(Place(Path(arguments[1])), Path(arguments[2])).run()
+        Keeper(Place(Path(home)), Path(programs)).run()
     except StartFailed as failure:
         _say(str(failure))
         return 1
