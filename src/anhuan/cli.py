@@ -191,11 +191,11 @@ def nights(
         print("No night has been sealed yet. Run: anhuan night DIR")
         return
     columns = ("business_date", "status", "accounts", "entered", "cured", "rolled", "open cases", "findings")
-    rows = [
-        (n["business_date"], n["status"], n.get("accounts"), *(n.get("flow", {}).get(k) for k in ("entered", "cured", "rolled")),
-         n.get("cases", {}).get("open"), n.get("findings"))
-        for n in listed
-    ]  # fmt: skip
+    rows = []
+    for one in listed:
+        flow, cases = one.get("flow", {}), one.get("cases", {})
+        moved = [flow.get(kind) for kind in ("entered", "cured", "rolled")]
+        rows.append([one["business_date"], one["status"], one.get("accounts"), *moved, cases.get("open"), one.get("findings")])
     _console().print(_table("", columns, rows))
 
 
@@ -203,7 +203,8 @@ def _day(text: str, option: str, *, as_json: bool) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        _usage("bad_date", f"{option} 应为 YYYY-MM-DD,收到 {text}", f"{option} takes YYYY-MM-DD, not {text}", as_json=as_json)
+        zh, en = f"{option} 应为 YYYY-MM-DD,收到 {text}", f"{option} takes YYYY-MM-DD, not {text}"
+        _usage("bad_date", zh, en, as_json=as_json)
 
 
 @report_app.command("roll-rates")
@@ -328,11 +329,13 @@ def keys_rotate() -> None:
     _start()
     from anhuan import clock, settings
     from anhuan.acts import identity
+    from anhuan.records.identity import keyring, rows_by_key
 
-    with _progress() as progress:
+    if not set(rows_by_key()) - {keyring().current}:  # else a rotation was cut short: finish it under the same key
         settings.add_encryption_key(home())
+    with _progress() as progress:
         counted = identity.rotate_keys(at=clock.now(), by="system:keys", progress=progress)
-    print(f"{counted:,} rows re-encrypted")
+    print(f"{counted:,} rows re-encrypted under key {keyring().current}; restart what else is running")
 
 
 @staff_app.command("add")
