@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
                 ("source", models.TextField(blank=True)),
                 ("sealed", models.BinaryField()),
                 ("key_id", models.SmallIntegerField()),
-                ("value_index", models.BinaryField()),
+                ("value_index", models.BinaryField(null=True)),
                 ("fingerprint", models.UUIDField()),
                 ("absent_since", models.DateField(null=True)),
             ],
