@@ -4,7 +4,12 @@
 
 writes DIR/2026-10-28 … with one delivery each, DIR/truth.json (the numbers behind the behaviour and what the bank itself
 counted each night) and DIR/truth.parquet (the hidden type of every account). Same arguments, same bytes; a longer run
-begins with the nights of a shorter one. See README.md beside this file.
+begins with the nights of a shorter one.
+
+    python examples/firstbank/generate.py --break bad_date --from 2026-10-29 --sequence 2 --out DIR
+
+writes DIR/bad_date, a delivery that is wrong in that one way, for that date and sequence (`--break all`: every one). See
+README.md beside this file.
 """
 
 from __future__ import annotations
@@ -13,8 +18,9 @@ import argparse
 import json
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -24,6 +30,8 @@ import pyarrow.parquet as pq
 
 from firstbank import truth
 from firstbank.book import Book
+from firstbank.breakage import BREAKAGES, write_base, write_broken
+from firstbank.core_breakage import CORE_BREAKAGES, write_broken_core
 from firstbank.delivery import Evenings, account_id
 from firstbank.forms import FORMS
 from firstbank.life import Rates
@@ -72,6 +80,26 @@ def generate(
     return folders
 
 
+def generate_broken(*, out: Path, names: Sequence[str], business_date: date, sequence: int) -> list[Path]:
+    """Write the broken deliveries `names` as folders of `out`, each for that date and sequence, and return the folders.
+
+    Their base, on which a night before can stand, is called `sound` (`core_sound` in the form of the card core).
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        bases = {
+            core: Path(scratch) / str(core) for core in (False, True) if any((name in CORE_BREAKAGES) == core for name in names)
+        }
+        for core, base in bases.items():
+            write_base(base, core=core)
+        for name in names:
+            folder = out / name
+            if folder.exists():
+                shutil.rmtree(folder)
+            write = write_broken_core if name in CORE_BREAKAGES else write_broken
+            write(name, bases[name in CORE_BREAKAGES], folder, business_date=business_date, sequence=sequence)
+    return [out / name for name in names]
+
+
 def _write_truth(out: Path, book: Book, counted: list[dict[str, object]]) -> None:
     document = truth.as_json() | {"nights": counted}
     (out / "truth.json").write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
@@ -86,6 +114,11 @@ def _write_truth(out: Path, book: Book, counted: list[dict[str, object]]) -> Non
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    if options.broken:
+        names = [*BREAKAGES, *CORE_BREAKAGES] if options.broken == "all" else [options.broken]
+        folders = generate_broken(out=options.out, names=names, business_date=options.start, sequence=options.sequence)
+        print(*folders, sep="\n")
+        return 0
     made_to_measure = {name: getattr(options, name) for name in ("changed", "new", "cured")}
     started = time.monotonic()
 
@@ -116,6 +149,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sequence", type=int, default=1, help="sequence of the first delivery")
     parser.add_argument("--clean", action="store_true", help="nothing that a reader would warn of")
     parser.add_argument("--history", type=int, default=7, help="days of earlier payments in the first delivery")
+    parser.add_argument(
+        "--break",
+        dest="broken",
+        metavar="NAME",
+        choices=["all", *BREAKAGES, *CORE_BREAKAGES],
+        help="a delivery wrong on purpose",
+    )
     measure = parser.add_argument_group(
         "later nights made to measure (shares of the night before; default: as the truth has it)"
     )

@@ -98,8 +98,9 @@ INTERFACES: dict[str, Interface] = {
         _date("opened_on"), _code("block_code", BLOCKS), _fen("credit_limit"), _fen("balance_total"), _fen("principal"),
         _fen("interest"), _fen("penalty"), _fen("fees"), _fen("instalment_unbilled"), _fen("minimum_due"),
         _fen("past_due_amount"), _date("past_due_since"), "lpad(CAST(cycle_day AS VARCHAR), 2, '0')",
-        _date("statement_date"), _date("due_date"), _date("last_payment_on"), _fen("last_payment_amount"), _code("autopay", YES_NO),
-        _score("behaviour_score"), _score("collection_score"), _code("classification", GRADES), _text("placed_with"),
+        _date("statement_date"), _date("due_date"), _date("last_payment_on"), _fen("last_payment_amount"),
+        _code("autopay", YES_NO), _score("behaviour_score"), _score("collection_score"), _code("classification", GRADES),
+        _text("placed_with"),
     )),
     "payments": Interface("PYMT", (
         ORGANISATION, "payment_id", "account_id", _date("posted_on"), _date("effective_on"), _fen("amount"),
