@@ -39,9 +39,7 @@ PACKAGES = {
     "@tabler/core": Package("tabler", {"tabler.min.css": "dist/css/tabler.min.css"}, ("README.md",)),
     "echarts": Package("echarts", {"echarts.min.js": "dist/echarts.common.min.js"}, ("LICENSE", "NOTICE")),
     "zrender": Package("zrender", {}, ("LICENSE",)),  # bundled inside echarts, under a licence of its own
-    "@fontsource-variable/inter": Package(
-        "inter", {"inter-latin.woff2": "files/inter-latin-wght-normal.woff2"}, ("LICENSE",)
-    ),
+    "@fontsource-variable/inter": Package("inter", {"inter-latin.woff2": "files/inter-latin-wght-normal.woff2"}, ("LICENSE",)),
 }
 
 # A source map that is not shipped would make Django's manifest storage refuse the file.

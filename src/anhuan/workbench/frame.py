@@ -1,0 +1,84 @@
+"""What stands around every page: who reads it, the book's business date, the clock, language and theme.
+
+Knows who may see a page and who may reveal personal data. Does not know what a page shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import add_never_cache_headers
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
+
+from anhuan import clock
+from anhuan.core.vocabulary import NightStatus
+from anhuan.records.night import Night
+from anhuan.records.staff import Role, Staff
+
+THEMES = ("auto", "light", "dark")
+
+_READERS = frozenset({Role.OPERATIONS, Role.AUDITOR})
+_REVEALERS = frozenset({Role.OPERATIONS})
+
+Arguments = ParamSpec("Arguments")
+View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
+
+
+def page(view: View[Arguments]) -> View[Arguments]:
+    """A page of the workbench: for staff who may read, and never kept by a browser or proxy."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponseBase:
+        if reader(request).role not in _READERS:
+            raise PermissionDenied
+        response = view(request, *args, **kwargs)
+        add_never_cache_headers(response)
+        return response
+
+    return cast("View[Arguments]", guarded)
+
+
+def reader(request: HttpRequest) -> Staff:
+    """The member of staff behind a request that has passed `page`."""
+    return cast("Staff", request.user)
+
+
+def may_reveal(staff: Staff) -> bool:
+    """Whether personal data may be shown in full to this member of staff, given a reason."""
+    return staff.role in _REVEALERS
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context of every template: see `workbench/base.html`."""
+    theme = request.COOKIES.get("theme", "auto")
+    return {
+        "book_date": SimpleLazyObject(business_date),
+        "clock_moved_to": _moved_clock(),
+        "theme": theme if theme in THEMES else "auto",
+        "themes": THEMES,
+        "html_language": html_language(),
+    }
+
+
+def html_language() -> str:
+    """The BCP 47 tag browsers choose the right Chinese glyphs by."""
+    return "zh-CN" if (get_language() or "").startswith("zh") else "en"
+
+
+def business_date() -> date | None:
+    """The date the book stands at: that of the latest sealed night."""
+    latest = Night.objects.filter(status=NightStatus.SEALED).order_by("-business_date").values_list("business_date")
+    found = latest.first()
+    return found[0] if found else None
+
+
+def _moved_clock() -> datetime | None:
+    return clock.now() if clock.moved_to() is not None else None

@@ -1,0 +1,200 @@
+// Keys, rows, windows, theme, reveal and export of the workbench. Every page works without this file except for
+// its keys; nothing here evaluates text or writes inline styles.
+"use strict";
+
+(function () {
+  const root = document.documentElement;
+  const KEYS_OFF = "anhuan-keys-off";
+  const CHORD_MS = 1200;
+
+  // --- Keys: one letter each, off in fields and windows, and off altogether where a reader switched them off.
+
+  let chord = "";
+  let chordEnds = 0;
+
+  const keysOff = () => localStorage.getItem(KEYS_OFF) === "1";
+  const inField = (node) => node.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
+
+  function press(event) {
+    if (event.key === "Escape" && inField(event.target) && !document.querySelector("dialog[open]")) {
+      event.target.blur();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || keysOff()) return;
+    if (inField(event.target) || document.querySelector("dialog[open]")) return;
+    const keys = (performance.now() < chordEnds ? chord + " " : "") + event.key;
+    chord = "";
+    if (act(keys)) {
+      event.preventDefault();
+    } else if (event.key === "g") {
+      chord = "g";
+      chordEnds = performance.now() + CHORD_MS;
+    }
+  }
+
+  function act(keys) {
+    const marked = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === keys);
+    if (marked) return marked.click(), true;
+    const acts = {
+      "/": () => document.querySelector("[data-key-focus]"),
+      "f": () => document.querySelector("[data-filters] input:not([type=hidden]), [data-filters] select"),
+    };
+    if (keys in acts) {
+      const field = acts[keys]();
+      if (!field) return false;
+      field.focus();
+      if (field.select) field.select();
+      return true;
+    }
+    if (keys === "j" || keys === "k") return moveRow(keys === "j" ? 1 : -1);
+    if (keys === "?") return open("keys"), true;
+    return false;
+  }
+
+  function moveRow(step) {
+    const links = [...document.querySelectorAll("[data-rows] tbody tr a:first-of-type")].filter((a) => a === a.closest("tr").querySelector("a"));
+    if (!links.length) return false;
+    const at = links.indexOf(document.activeElement && document.activeElement.closest("tr") ? document.activeElement.closest("tr").querySelector("a") : null);
+    const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + step, 0), links.length - 1);
+    links[next].focus();
+    links[next].closest("tr").scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  document.addEventListener("keydown", press);
+
+  // --- Rows open by a click anywhere that is not a link, a button or a selection of text.
+
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("[data-rows] tbody tr");
+    if (!row || event.target.closest("a, button, input, label") || String(window.getSelection())) return;
+    const link = row.querySelector("a");
+    if (!link) return;
+    if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
+    else link.click();
+  });
+
+  // --- Windows
+
+  function open(id) {
+    const sheet = document.getElementById(id);
+    if (sheet && !sheet.open) sheet.showModal();
+  }
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) open(opener.dataset.open);
+    if (event.target.closest("[data-reload]")) window.location.reload();
+    const closer = event.target.closest("[data-close]");
+    if (closer) closer.closest("dialog").close();
+  });
+
+  const keysSwitch = document.querySelector("[data-keys-switch]");
+  if (keysSwitch) {
+    keysSwitch.checked = !keysOff();
+    keysSwitch.addEventListener("change", () => localStorage.setItem(KEYS_OFF, keysSwitch.checked ? "0" : "1"));
+  }
+
+  // --- Theme: kept in a cookie, so that the next page arrives in it.
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-theme-choice]");
+    if (!button) return;
+    const theme = button.dataset.themeChoice;
+    document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+    root.dataset.theme = theme;
+    const dark = theme === "dark" || (theme === "auto" && window.matchMedia("(prefers-color-scheme: dark)").matches);
+    root.dataset.bsTheme = dark ? "dark" : "light";
+    document.querySelectorAll("[data-theme-choice]").forEach((b) => b.setAttribute("aria-pressed", String(b === button)));
+    root.dispatchEvent(new CustomEvent("theme"));
+  });
+
+  // --- Answers of the server that replace a part of the page
+
+  function say(text) {
+    document.getElementById("announcer").textContent = text;
+  }
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    // A session that ended answers with the sign-in page; that belongs in the whole window.
+    if (event.detail.xhr.responseURL.includes("/login/")) {
+      event.detail.shouldSwap = false;
+      window.location.reload();
+    } else if (event.detail.xhr.status === 422) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const told = event.detail.target.isConnected ? event.detail.target : document.getElementById(event.detail.target.id);
+    const news = told && (told.matches("[data-announce]") ? told : told.querySelector("[data-announce]"));
+    if (news) say(news.dataset.announce);
+    if (told && told.querySelector("[data-revealed]")) revealed(told);
+  });
+
+  document.addEventListener("htmx:responseError", (event) => say(`${event.detail.xhr.status} ${event.detail.xhr.statusText}`));
+
+  // --- Revealed data goes out of sight after a while, and never comes back with the back button.
+
+  let hiding = 0;
+
+  function revealed(part) {
+    document.querySelectorAll("dialog[open]").forEach((sheet) => sheet.close());
+    const note = part.querySelector("[data-revealed]");
+    const left = note.querySelector("[data-seconds]");
+    let seconds = Number(note.dataset.revealed);
+    window.clearInterval(hiding);
+    hiding = window.setInterval(() => {
+      seconds -= 1;
+      if (left) left.textContent = seconds;
+      if (seconds > 0 && note.isConnected) return;
+      window.clearInterval(hiding);
+      if (note.isConnected) window.location.reload();
+    }, 1000);
+    note.querySelector("button, a").focus();
+  }
+
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) window.location.reload();
+  });
+
+  // --- Export with progress: the answer streams, its rows are counted as they come.
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-export]");
+    if (!link || !window.ReadableStream || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    download(link).catch(() => { window.location.href = link.href; });
+  });
+
+  async function download(link) {
+    const place = link.closest(".export");
+    const progress = place.querySelector("progress");
+    const text = place.querySelector("[data-export-text]");
+    const answer = await fetch(link.href, { credentials: "same-origin" });
+    if (!answer.ok || !answer.headers.get("Content-Disposition")) throw new Error(String(answer.status));
+    const rows = Number(answer.headers.get("X-Rows"));
+    const parts = [];
+    let seen = -1;
+    progress.hidden = false;
+    link.setAttribute("aria-disabled", "true");
+    for (const reader = answer.body.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(value);
+      seen += value.reduce((lines, byte) => lines + (byte === 10), 0);
+      progress.max = Math.max(rows, 1);
+      progress.value = seen;
+      text.textContent = `${Math.max(seen, 0).toLocaleString()} / ${rows.toLocaleString()}`;
+    }
+    const file = document.createElement("a");
+    file.href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
+    file.download = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"))[1];
+    file.click();
+    URL.revokeObjectURL(file.href);
+    progress.hidden = true;
+    link.removeAttribute("aria-disabled");
+    say(text.textContent);
+  }
+})();
