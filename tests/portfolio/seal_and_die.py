@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.portfolio.book import a_night
 
-from anhuan.portfolio import delinquency, snapshot
+from anhuan.portfolio import snapshot
 
 
 def seal_until(fatal: int, root: Path) -> int:
@@ -59,6 +59,8 @@ def in_a_child(fatal: int, root: Path) -> list[int]:
 
 
 root = Path(sys.argv[1])
-# What a first expression imports, every fork would import anew; compiling one here starts no thread and no database.
-ibis.to_sql(delinquency.by_customer(ibis.table(delinquency.STANDING, name="standing")))
+# What a first night imports, every fork would import anew. Its connection and threads are gone before the forks.
+warm = ibis.duckdb.connect()
+a_night(warm)
+warm.disconnect()
 print(json.dumps({fatal: in_a_child(int(fatal), root / fatal) for fatal in sys.argv[2:]}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -277,6 +278,45 @@ class TestRestatement:
         history = self.late_each_day("A", TODAY - timedelta(days=40))
         found = self.restated(con, history, [account("A")], ("A", self.days[2]), ("A", self.days[1]))
         assert set(found) == {("C1", self.days[1]), ("C1", self.days[2])}
+
+
+def test_the_worked_example_of_the_documentation_is_what_happens(con: Backend) -> None:
+    lines = (Path(__file__).parents[2] / "docs" / "night.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    days = [date.fromisoformat(day) for day in next(row for row in cells if row[0] == "account")[1:]]
+    told = {row[0]: [cell.split(" → ") for cell in row[1:]] for row in cells if row[0][:1] == "A" and row[0][1:].isdigit()}
+    heaps = {row[0]: [int(cell) for cell in row[1:]] for row in cells if len(row) == 5 and row[-1].isdigit()}
+    assert (len(told), len(days)) == (6, 4)
+    standing: ir.Table | None = None
+    for n, on in enumerate(days):
+        delivered = {name: nights[n][0] for name, nights in told.items() if nights[n][0] != "absent"}
+        aside = [name for name, cell in delivered.items() if cell == "set aside"]
+        usable = [
+            account(name, late=None if cell == "current" else int(cell), on=on)
+            for name, cell in delivered.items()
+            if name not in aside
+        ]
+        standing = aged(con, usable, yesterday=standing, aside=aside, on=on)
+        found = by_account(standing)
+        assert {name: in_words(found.get(name)) for name in told} == {name: nights[n][1] for name, nights in told.items()}
+        present = [row for row in found.values() if row["presence"] == "present"]
+        counted = {
+            "rows": len(delivered),
+            "cured": sum(row["flow"] == "cured" for row in present),
+            "no_action": sum(row["overdue"] for row in present),
+            "set_aside": len(aside),
+            "vanished, in no heap": delinquency.flow(standing)["vanished"],
+        }
+        counted["current"] = len(present) - counted["cured"] - counted["no_action"]
+        assert counted == {name: row[n] for name, row in heaps.items()}
+
+
+def in_words(row: dict[str, Any] | None) -> str:
+    """A row of a standing as the documentation writes it."""
+    if row is None:
+        return "gone"
+    place = "missing" if row["presence"] == "missing" else f"M{row['bucket']}"
+    return " ".join([place, *filter(None, ["carried" if row["presence"] == "carried" else None, row["flow"]])])
 
 
 def test_an_account_once_seen_stays_known_as_last_delivered(con: Backend) -> None:

@@ -153,7 +153,8 @@ def _kept(yesterday: ir.Table, accounts: ir.Table, set_aside_ids: ir.Table) -> i
     illegible = set_aside_ids.select("account_id").distinct().mutate(was_set_aside=True)
     absent = yesterday.anti_join(accounts, "account_id").left_join(illegible, "account_id").drop("account_id_right")
     absent = absent.mutate(was_set_aside=_.was_set_aside.notnull(), was_missing=_.presence == Presence.MISSING)
-    stays = absent.filter(_.was_missing | _.was_set_aside | _.overdue)
+    # One already missing was overdue when it went, and its row still says so: it stays.
+    stays = absent.filter(_.was_set_aside | _.overdue)
     return _as_standing(
         stays.mutate(
             presence=ibis.ifelse(stays.was_missing | ~stays.was_set_aside, str(Presence.MISSING), str(Presence.CARRIED)),
