@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
     from anhuan.portfolio.snapshot import Snapshot
 
 EXIT_NO = 1
@@ -222,9 +224,12 @@ def report_roll_rates(
     if days[0] >= days[1]:
         _usage("bad_dates", "--from 应早于 --to", "--from must be before --to", as_json=as_json)
     _start()
+    import ibis
+
     from anhuan.portfolio import reports
 
-    before, after = (_sealed_night(day, as_json=as_json) for day in days)
+    con = ibis.duckdb.connect()
+    before, after = (_sealed_night(day, con, as_json=as_json) for day in days)
     matrix = reports.roll_rates(before.table("standing"), after.table("standing"), by=by, currency=currency)
     answer = {"from": from_day, "to": to_day, "by": by, **matrix}
     if as_json:
@@ -242,10 +247,10 @@ def report_roll_rates(
         _console().print(_table(f"{from_day} → {to_day}, {by}", ("", *answer["buckets"], "vanished"), rows))
 
 
-def _sealed_night(day: date, *, as_json: bool) -> Snapshot:
+def _sealed_night(day: date, con: Backend, *, as_json: bool) -> Snapshot:
     from anhuan.clockwork import nightly
 
-    found = nightly.sealed_on(day, home())
+    found = nightly.sealed_on(day, home=home(), con=con)
     if found is None:
         _usage(
             "no_such_night",

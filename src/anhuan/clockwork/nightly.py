@@ -26,12 +26,31 @@ from anhuan.acts import case, identity, payment
 from anhuan.acts import night as nights
 from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
 from anhuan.portfolio import delinquency, engine, feed, reports, snapshot
+from anhuan.portfolio.feed.columns import FILES
 from anhuan.records import events
 from anhuan.records.night import Night
 
 ACTOR = "system:night"
 
 Progress = Callable[[str, int, int], None]
+
+# The order in which a result is told, and within those of its parts whose keys are closed.
+_TOLD: dict[str, tuple[str, ...]] = {
+    "business_date": (),
+    "sequence": (),
+    "status": (),
+    "reason": (),
+    "rows": tuple(FILES),
+    "findings": (),
+    "findings_file": (),
+    "accounts": (),
+    "flow": tuple(Flow),
+    "heaps": tuple(Heap),
+    "cases": ("opened", "reopened", "closed", "open"),
+    "set_aside": tuple(FILES),
+    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "balance"),
+    "heads": ("events", "position", "digest"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ def run(
         place = nights.place(delivery)
         if place.known is not None and place.known.status != NightStatus.RUNNING:
             nights.publish(place.known, home / "nights")
-            return Outcome("unchanged", {**place.known.result, "status": "unchanged"})
+            return Outcome("unchanged", _in_order(place.known.result) | {"status": "unchanged"})
         if place.refusals:
             return _refuse(delivery, place.refusals, home=home, con=None, reading=None)
         return _work_through(delivery, place, home=home, workspace=workspace, ceiling=ceiling, progress=progress)
@@ -185,8 +204,8 @@ def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: P
     if not sealed:
         return None
     backdated = payments.filter(payments.effective_on <= sealed[-1].business_date)
-    earliest = backdated.effective_on.min().execute()
-    if earliest is None or earliest is ibis.null:
+    earliest = backdated.effective_on.min().to_pyarrow().as_py()
+    if earliest is None:
         return None
     concerned = [n for n in sealed if n.business_date >= earliest]
     history = ibis.union(
@@ -207,8 +226,9 @@ def heaps(reading: feed.Reading, standing: ibis.Table) -> dict[str, int]:
         overdue=present.overdue.sum().coalesce(0),
         cured=(present.flow == Flow.CURED).sum().coalesce(0),
         accounts=present.count(),
-    ).execute()
-    overdue, cured, accounts = (int(counted[name][0]) for name in ("overdue", "cured", "accounts"))
+    )
+    (counted,) = counted.to_pyarrow().to_pylist()
+    overdue, cured, accounts = (int(counted[name]) for name in ("overdue", "cured", "accounts"))
     heap = dict.fromkeys((h.value for h in Heap), 0)
     heap[Heap.CURED] = cured
     heap[Heap.NO_ACTION] = overdue
@@ -255,7 +275,9 @@ def listed(home: Path, *, everything: bool = False) -> list[dict[str, Any]]:
     """The results of the sealed nights, newest last; `everything` adds replaced nights and refused deliveries."""
     statuses = [NightStatus.SEALED, NightStatus.REPLACED] if everything else [NightStatus.SEALED]
     sealed = [
-        {**night.result, "status": str(night.status)} for night in Night.objects.filter(status__in=statuses) if night.result
+        _in_order(night.result) | {"status": str(night.status)}
+        for night in Night.objects.filter(status__in=statuses)
+        if night.result
     ]
     if not everything:
         return sealed
@@ -263,12 +285,16 @@ def listed(home: Path, *, everything: bool = False) -> list[dict[str, Any]]:
     return sorted(sealed + refused, key=lambda result: (result["business_date"], result.get("sequence") or 0))
 
 
-def sealed_on(day: date, home: Path) -> snapshot.Snapshot | None:
-    """The snapshot of the night standing for business date `day`, or None."""
+def _in_order(result: dict[str, Any]) -> dict[str, Any]:
+    """The result as it was first told; the database keeps no order of keys."""
+    kept = {name: result[name] for name in _TOLD if name in result} | result
+    return kept | {name: {key: kept[name][key] for key in keys} for name, keys in _TOLD.items() if keys and name in kept}
+
+
+def sealed_on(day: date, *, home: Path, con: Backend) -> snapshot.Snapshot | None:
+    """The snapshot of the night standing for business date `day`, opened in `con`; None when there is none."""
     night = Night.objects.filter(business_date=day, status=NightStatus.SEALED).first()
-    if night is None:
-        return None
-    return snapshot.load(ibis.duckdb.connect(), home / "snapshots" / night.snapshot)
+    return snapshot.load(con, home / "snapshots" / night.snapshot) if night else None
 
 
 @contextmanager
