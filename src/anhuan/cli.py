@@ -361,7 +361,7 @@ def staff_add(
         username=username, password=password, role=role, language=language, at=clock.now(), by="system:cli"
     )
     if refused:
-        _usage("staff_refused", refused, refused, as_json=False)
+        _usage(refused.code, refused.zh, refused.en, as_json=False)
     print(f"{username} ({role})")
 
 
