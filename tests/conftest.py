@@ -19,6 +19,8 @@ _home = Path(tempfile.mkdtemp(prefix="anhuan-tests-"))
 for name in [name for name in os.environ if name.startswith("ANHUAN_") and name != "ANHUAN_TESTDATA"]:
     del os.environ[name]
 os.environ["ANHUAN_HOME"] = str(_home)
+(_home / "postgres").mkdir(mode=0o700)
+(_home / "postgres" / "local.conf").write_text("fsync = off\n")  # nothing here is to outlive a power cut
 os.environ["DJANGO_SETTINGS_MODULE"] = "anhuan.settings"
 
 from anhuan import settings  # noqa: E402

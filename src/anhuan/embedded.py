@@ -18,8 +18,8 @@ killed, the kernel tells the server to stop, and the next one to hold the home s
 Who may enter. There is no network socket. The Unix socket stands in a folder only its owner can enter. The one role
 that may log in, which is no superuser, needs a password (SCRAM) that stands in `<home>/secrets/database_password`,
 readable by its owner. PostgreSQL refuses to run as root, so root runs it in a user namespace in which root is called
-nobody: no permission of any folder changes. Where that is forbidden, root runs it as a system user of its own, which
-receives the cluster's folders already open and so needs no way through the home.
+nobody: no permission of any folder changes. Where that is forbidden, it runs as a system user that receives its folder
+already open, and so needs no way through the home.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def hold(home: Path | str, *, timeout: float = START_SECONDS) -> Server:
     server = Server(Path(os.path.realpath(home)))
     try:
         server.claim(timeout)
-        server.ensure(timeout)
+        server.ensure(timeout, thoroughly=True)
     except BaseException as error:
         server.release()
         if isinstance(error, OSError):
@@ -90,16 +90,16 @@ class Server:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._claim = _open_lock(self.place.holders_lock)
         self._folder = os.open(self.place.socket, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + max(timeout, RECOVERY_SECONDS)  # the keeper loses patience before
         while not _locked(self._claim, fcntl.LOCK_SH):
             if time.monotonic() > deadline:
                 raise self.place.failure("先前的服务器没有停下来", "the former server does not stop")
             time.sleep(0.02)
 
-    def ensure(self, timeout: float = START_SECONDS) -> None:
-        """Return when the server answers, starting it if nobody has.
+    def ensure(self, timeout: float = START_SECONDS, *, thoroughly: bool = False) -> None:
+        """Return when the server answers, starting it if nobody has; `thoroughly` asks the server itself, too.
 
-        Cheap (a few system calls) while it runs, so a long-lived process may call it before every piece of work.
+        Else cheap (a few system calls) while it runs, so a long-lived process may call it before every piece of work.
         """
         began, started = time.monotonic(), False
         while True:
@@ -110,7 +110,7 @@ class Server:
                         raise self.place.failure("看护进程提前退出", "its keeper ended early")
                     _start_keeper(self.place, keeper_lock)
                     started = True
-                elif not _locked(ready_lock, fcntl.LOCK_SH):
+                elif not _locked(ready_lock, fcntl.LOCK_SH) and not (thoroughly and self._turned_away()):
                     return
             finally:
                 os.close(ready_lock)
@@ -120,11 +120,15 @@ class Server:
                 raise self.place.failure(f"{limit:.0f} 秒内没有应答", f"no answer within {limit:.0f} s")
             time.sleep(0.02)
 
+    def _turned_away(self) -> bool:
+        """Whether the server lets nobody in just now, as when it recovers from the crash of one of its processes."""
+        command = [str(_programs() / "pg_isready"), "-q", "-U", ROLE, "-d", DATABASE, "-h", self.parameters["host"]]
+        return subprocess.run(command, env=_environment(), pass_fds=(self._folder,), check=False).returncode != 0
+
     def release(self) -> None:
         """Give up the claim. The last one to do so ends the server."""
-        for descriptor in (self._claim, self._folder):
-            if descriptor >= 0:
-                os.close(descriptor)
+        for descriptor in {self._claim, self._folder} - {-1}:
+            os.close(descriptor)
         self._claim = self._folder = -1
 
     @property
@@ -158,11 +162,10 @@ class Place:
 
     def failure(self, zh: str, en: str) -> StartFailed:
         """`StartFailed` with the last words of keeper and server."""
-        tails = []
+        log = ""
         for path in (self.keeper_log, self.server_log):
             with suppress(OSError):
-                tails.append(f"--- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:]))
-        log = "\n".join(tails)
+                log += "\n".join([f"--- {path}", *path.read_text(errors="replace").splitlines()[-15:], ""])
         return StartFailed(f"内嵌 PostgreSQL 没有启动：{zh}。", f"The embedded PostgreSQL did not start: {en}.", log)
 
 
@@ -237,15 +240,15 @@ class Keeper:
             signal.signal(number, signal.SIG_IGN)
         self.cluster.clear_the_way()
         self.cluster.make()
+        self.cluster.configure()
         quick_ends = 0
         while quick_ends < 3:
-            self.cluster.configure()
             began = time.monotonic()
             server = self.cluster.start()
             time_to_stop = self._watch(server)
             fcntl.flock(self.ready, fcntl.LOCK_UN)
             if time_to_stop:
-                self.cluster.stop(server, at_once=self._home_vanished())
+                self.cluster.stop(server)
                 return
             _say(f"the server ended by itself with status {server.returncode}")
             quick_ends = quick_ends + 1 if time.monotonic() - began < 10 else 1
@@ -282,19 +285,15 @@ class Cluster:
         self.place, self.runner = place, runner
 
     def clear_the_way(self) -> None:
-        """Wait for what a killed keeper left running over our data, end it if it will not, and forget stale files."""
-        began, asked = time.monotonic(), 0
+        """End what a killed keeper left running over our data, and forget stale files."""
+        began, patience = time.monotonic(), [(0, signal.SIGQUIT), (10, signal.SIGKILL)]
         while left := _server_processes(self.place.data):
-            postmaster, _ = self.place.status()
-            # With its postmaster the server stops by itself; orphans of a killed one may be deep in a statement.
-            patience = (0.0, 30.0, 40.0) if postmaster in left else (0.0, 2.0, 7.0)
-            if asked < 3 and time.monotonic() - began >= patience[asked]:
-                how = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)[asked]
+            if patience and time.monotonic() - began >= patience[0][0]:
+                how = patience.pop(0)[1]
                 _say(f"{len(left)} processes of a former server are left: {how.name}")
-                for pid in left if asked else left & {postmaster}:
+                for pid in left:
                     with suppress(ProcessLookupError):
                         os.kill(pid, how)
-                asked += 1
             time.sleep(0.05)
         postmaster, _ = self.place.status()
         if postmaster and Path(f"/proc/{postmaster}").exists():
@@ -328,8 +327,7 @@ class Cluster:
             f"CREATE DATABASE {DATABASE} OWNER {ROLE};",
         )
         draft.rename(place.data)
-        base = os.open(place.base, os.O_RDONLY)
-        os.fsync(base)
+        os.fsync(base := os.open(place.base, os.O_RDONLY))
         os.close(base)
         _say(f"made the cluster in {time.monotonic() - began:.2f} s")
 
@@ -365,8 +363,12 @@ class Cluster:
         with _log(self.place.server_log) as log:
             return self.runner.start("postgres", self.place.data, log)
 
-    def stop(self, server: subprocess.Popen[bytes], *, at_once: bool) -> None:
-        """Stop cleanly, which writes a checkpoint; `at_once` when the home has been removed under us."""
+    def stop(self, server: subprocess.Popen[bytes]) -> None:
+        """Stop cleanly, which writes a checkpoint; at once where there is nothing to write, or nowhere.
+
+        PostgreSQL 18.6 asked to stop cleanly while it recovers waits for ever for some of its own processes.
+        """
+        at_once = bool(_server_processes(self.place.data, b"startup")) or not self.place.data.exists()
         for how, seconds in ((signal.SIGINT, 120), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))[at_once:]:
             server.send_signal(how)
             with suppress(subprocess.TimeoutExpired):
@@ -456,8 +458,8 @@ class Runner:
             os.setgroups([])
             os.setgid(self.user[1])
             os.setuid(self.user[0])
-        # PR_SET_PDEATHSIG, after the change, which would clear it. SIGINT is PostgreSQL's clean and quick stop.
-        libc.prctl(1, signal.SIGINT, 0, 0, 0)
+        # PR_SET_PDEATHSIG, after the change, which would clear it. SIGQUIT is PostgreSQL's immediate stop: it loses nothing.
+        libc.prctl(1, signal.SIGQUIT, 0, 0, 0)
 
     def _works(self) -> bool:
         try:
@@ -511,12 +513,10 @@ def memory_bytes() -> int:
     """Bytes of memory we may count on: the machine's, or less where a control group says so."""
     amounts = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     groups = [line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines()]
-    paths = {"": "memory.max", "memory": "memory/memory.limit_in_bytes"}  # version 2, version 1
-    for controller, path in groups:
-        kind, _, name = paths.get(controller, "").rpartition("/")
-        for group in (path.lstrip("/"), ""):
-            with suppress(OSError, ValueError):
-                amounts.append(int(Path("/sys/fs/cgroup", kind, group, name).read_text()))
+    files = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # version 2, version 1
+    for kind, path in [*groups, ["", "/"], ["memory", "/"]]:
+        with suppress(OSError, ValueError, KeyError):
+            amounts.append(int(Path("/sys/fs/cgroup", kind, path[1:], files[kind]).read_text()))
     return min(amounts)
 
 
@@ -531,12 +531,13 @@ def _spelling() -> list[str]:
     return ["--encoding=UTF8", *built_in, "--locale=C", f"--lc-ctype={letters}"]
 
 
-def _server_processes(data: Path) -> set[int]:
-    """The processes of a PostgreSQL server over `data`: they all stand in that folder."""
+def _server_processes(data: Path, title: bytes = b"") -> set[int]:
+    """The processes of a PostgreSQL server over `data`, which all stand in that folder; those with `title` in theirs."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if process.joinpath("cwd").samefile(data) and "postgres" in process.joinpath("exe").readlink().name:
+            ours = process.joinpath("cwd").samefile(data) and "postgres" in process.joinpath("exe").readlink().name
+            if ours and title in process.joinpath("cmdline").read_bytes():
                 found.add(int(process.name))
     return found
 
@@ -578,22 +579,21 @@ def _make_password(path: Path) -> bool:
 
 
 def _say(sentence: str) -> None:
-    """One line into the keeper's log."""
     print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`embedded.py keep HOME PROGRAMS LOCK`: be the keeper of HOME; LOCK is the inherited descriptor of its lock."""
+    """Be the keeper: `embedded.py keep HOME PROGRAMS LOCK`, LOCK being the inherited descriptor of its lock."""
     _, home, programs, _ = arguments
     if os.fork():
         return 0  # the caller waits for this one only; the child lives on
     os.umask(0o077)
     try:
         Keeper(Place(Path(home)), Path(programs)).run()
+        return 0
     except StartFailed as failure:
         _say(str(failure))
         return 1
-    return 0
 
 
 if __name__ == "__main__":
