@@ -255,6 +255,12 @@ class TestRestatement:
         found = self.restated(con, history, [account("A"), account("B", late=70)], ("A", self.days[2]))
         assert found == {("C1", self.days[2]): 3}
 
+    def test_an_account_that_left_in_m0_was_in_m0_from_the_effective_date_on(self, con) -> None:
+        one, two, three = self.days
+        history = [[account("A", late=40, on=one)], [account("A")], [account("B", "C2")]]
+        found = self.restated(con, history, [account("B", "C2")], ("A", one))
+        assert found == {("C1", one): 0, ("C1", two): 0, ("C1", three): 0}
+
     def test_an_account_gone_missing_tonight_is_not_cured_in_hindsight(self, con) -> None:
         history = self.late_each_day("A", TODAY - timedelta(days=40))
         assert self.restated(con, history, [account("B", "C2")], ("A", self.days[0])) == {}
