@@ -202,6 +202,10 @@ class TestCustomers:
         row = self.customer(con, account("A", late=5, currency="USD"), account("B", late=5, currency="AUD"), account("C"))
         assert (row["currency"], row["other_currencies"]) == ("AUD", 1)
 
+    def test_without_debts_tonight_her_main_currency_is_that_of_the_missing_account(self, con) -> None:
+        row = self.customer(con, account("B"), yesterday=aged(con, [account("A", late=40, currency="USD"), account("B")]))
+        assert (row["currency"], row["accounts"], row["missing_accounts"]) == ("USD", 1, 1)
+
     def test_a_customer_with_only_missing_accounts_owes_nothing_tonight_and_is_not_lost(self, con) -> None:
         row = self.customer(con, yesterday=aged(con, [account("A", late=40, currency="USD")]))
         assert (row["bucket"], row["accounts"], row["overdue_accounts"], row["missing_accounts"]) == (0, 0, 0, 1)
