@@ -65,14 +65,25 @@ class Holder:
     release = kill
 
 
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stopped cluster to copy: making one takes ten times as long."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    hold(home).release()
+    assert stopped(home, within=30)
+    return home
+
+
 @pytest.fixture
-def homes(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Makes paths of homes; a server that still runs over one at the end of the test fails it."""
+def homes(tmp_path: Path, made_home: Path) -> Iterator[Callable[..., Path]]:
+    """Makes homes, with a cluster or (`new`) without; a server that still runs over one at the end fails the test."""
     made: list[Path] = []
 
-    def make(name: str = "home") -> Path:
+    def make(name: str = "home", *, new: bool = False) -> Path:
         made.append(tmp_path / name)
-        (made[-1] / "postgres").mkdir(parents=True, mode=0o700)
+        if not new:
+            shutil.copytree(made_home, made[-1])
+        (made[-1] / "postgres").mkdir(parents=True, mode=0o700, exist_ok=True)
         made[-1].chmod(0o700)
         # Processes die in these tests, the machine does not: what was written is there although no disk was waited for.
         Place(made[-1]).local_settings.write_text("fsync = off\n")
@@ -132,7 +143,7 @@ def kill(*pids: int) -> None:
 
 
 def test_a_home_without_anything_answers(homes):
-    server = hold(homes())
+    server = hold(homes(new=True))
     with psycopg.connect(**server.parameters) as connection:
         answer = connection.execute("SELECT current_user, current_database(), current_setting('server_encoding'), 'b' > 'Z'")
         assert answer.fetchone() == ("anhuan", "anhuan", "UTF8", True)
@@ -140,7 +151,7 @@ def test_a_home_without_anything_answers(homes):
 
 
 def test_eight_processes_at_once_on_a_new_home_share_one_server(homes):
-    home = homes()
+    home = homes(new=True)
     holders = [Holder(home) for _ in range(8)]
     answers = [holder.parameters() for holder in holders]
     assert len({json.dumps(answer) for answer in answers}) == 1
@@ -233,7 +244,7 @@ def test_a_crashed_server_is_started_again_under_the_same_holder(homes):
 
 
 def test_holding_and_letting_go_in_a_crowd_never_leaves_anyone_without_a_server(homes):
-    home = homes()
+    home = homes(new=True)
     code = (
         "import sys, psycopg\nfrom anhuan.embedded import hold\nfor _ in range(6):\n    server = hold(sys.argv[1])\n"
         "    psycopg.connect(**server.parameters).close()\n    server.release()\n"
@@ -262,7 +273,7 @@ def test_a_home_with_a_path_longer_than_any_socket_address(homes):
 
 
 def test_two_homes_never_touch(homes):
-    first, second = hold(homes("first")), hold(homes("second"))
+    first, second = hold(homes("first")), hold(homes("second", new=True))
     remember(first.parameters, "first")
     remember(second.parameters, "second")
     assert (remembered(first.parameters), remembered(second.parameters)) == (["first"], ["second"])
@@ -276,7 +287,7 @@ def test_two_homes_never_touch(homes):
 
 def test_nobody_else_may_enter(homes, tmp_path):
     tmp_path.chmod(0o755)
-    home = homes()
+    home = homes(new=True)
     shutil.rmtree(home)  # whatever made it: now the product makes it
     server = hold(home)
     place = server.place
@@ -311,8 +322,6 @@ def test_the_log_never_quotes_a_row(homes):
 
 def test_a_left_over_process_number_that_belongs_to_somebody_else_does_not_stop_the_start(homes):
     home = homes()
-    hold(home).release()
-    assert stopped(home, within=5)
     stranger = subprocess.Popen(["sleep", "60"])
     (Place(home).data / "postmaster.pid").write_text(f"{stranger.pid}\n{Place(home).data}\n1\n5432\n../socket\n\n\nready\n")
     (Place(home).socket / ".s.PGSQL.5432.lock").write_text(f"{stranger.pid}\n{Place(home).data}\n1\n5432\n../socket\n")
@@ -338,7 +347,7 @@ def test_a_lost_password_is_made_anew(homes):
 
 
 def test_a_start_killed_half_way_leaves_nothing_half_made(homes):
-    home = homes()
+    home = homes(new=True)
     holder = Holder(home)
     assert eventually(lambda: bool(list(Place(home).base.glob("data.*/base"))), within=20)
     kill(*keepers(home))
@@ -359,8 +368,6 @@ def test_a_removed_home_ends_its_server(homes):
 
 def test_a_server_that_cannot_start_says_why(homes):
     home = homes()
-    hold(home).release()
-    assert stopped(home, within=5)
     Place(home).local_settings.write_text("shared_buffers = 'plenty'\n")
     began = time.monotonic()
     with pytest.raises(StartFailed, match="plenty") as failure:
@@ -381,8 +388,6 @@ def test_settings_of_the_installation_have_the_last_word(homes):
 
 def test_a_cluster_of_another_release_is_refused(homes):
     home = homes()
-    hold(home).release()
-    assert stopped(home, within=5)
     (Place(home).data / "PG_VERSION").write_text("17\n")
     with pytest.raises(StartFailed, match="PostgreSQL 17"):
         hold(home)
@@ -421,7 +426,7 @@ def test_an_ordinary_user_runs_the_server_as_herself(homes, tmp_path):
 
 @as_root
 def test_a_user_without_a_name_runs_the_server_in_a_namespace(homes):
-    home = homes()
+    home = homes(new=True)
     holder = Holder(home, "unshare", "--user", "--map-user=54321", "--map-group=54321")
     remember(holder.parameters(), "kept")
     assert "the server runs as ourselves, in a namespace\n" in Place(home).keeper_log.read_text()
@@ -452,7 +457,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @as_root
 def test_root_without_namespaces_runs_the_server_as_a_system_user(homes, tmp_path):
-    home = homes()
+    home = homes(new=True)
     tmp_path.chmod(0o700)
     passwd = tmp_path / "passwd"
     passwd.write_text(Path("/etc/passwd").read_text() + "anhuan:x:61234:61234::/nonexistent:/usr/sbin/nologin\n")
