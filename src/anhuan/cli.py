@@ -333,13 +333,13 @@ def keys_rotate() -> None:
     """Make a new encryption key and re-encrypt personal data under it; killed and run again, it goes on."""
     _start()
     from anhuan import clock, settings
-    from anhuan.acts import identity
+    from anhuan.acts import keys
     from anhuan.records.identity import keyring, rows_by_key
 
     if not set(rows_by_key()) - {keyring().current}:  # else a rotation was cut short: finish it under the same key
         settings.add_encryption_key(home())
     with _progress() as progress:
-        counted = identity.rotate_keys(at=clock.now(), by="system:keys", progress=progress)
+        counted = keys.rotate_keys(at=clock.now(), by="system:keys", progress=progress)
     print(f"{counted:,} rows re-encrypted under key {keyring().current}; restart what else is running")
 
 
