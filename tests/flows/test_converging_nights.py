@@ -22,7 +22,7 @@ from tests.flows.tinybank import Card, TinyBank
 from anhuan.clockwork import nightly
 from anhuan.records.night import Night
 
-pytestmark = [pytest.mark.flow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 NIGHTS = 3
 EXAMPLES = int(os.environ.get("ANHUAN_EXAMPLES", "4"))

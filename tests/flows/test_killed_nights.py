@@ -14,7 +14,6 @@ import pytest
 from tests.flows.tinybank import FIRST_DAY, Card, Paid, TinyBank
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.flow
 
 
 def run_python(home: Path, script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
