@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from ibis.expr import types as ir
 
 _SPILL = "spill"
 
@@ -34,6 +36,17 @@ def connect(workspace: Path, *, memory_bytes: int = 2 << 30, threads: int | None
     con: Backend = ibis.duckdb.connect(**settings)
     con.raw_sql("SET TimeZone = 'UTC'")
     return con
+
+
+def batches(table: ir.Table, *, rows: int) -> pa.RecordBatchReader:
+    """The rows of `table` as a stream of Arrow batches of `rows`, worked out while they are read.
+
+    Ibis 12's own `to_pyarrow_batches` asks DuckDB for a method that DuckDB 2 no longer has. Until the stream has been
+    read to its end the connection can run nothing else; `ibis.memtable`s are not seen, tables of the connection are.
+    """
+    con: Backend = table.get_backend()
+    reader: pa.RecordBatchReader = con.con.sql(con.compile(table)).to_arrow_reader(rows)
+    return reader
 
 
 def workspace_of(con: Backend) -> Path:

@@ -264,15 +264,15 @@ _ARROW: Mapping[str, pa.DataType] = {
 }
 
 
-def fetch(cursor: CursorWrapper, query: str) -> pa.Table:
-    """The rows of `query` (no parameters) as an Arrow table: integers, booleans, dates and text."""
-    cursor.execute(f"SELECT * FROM ({query}) q LIMIT 0")  # noqa: S608  our own query
+def fetch(cursor: CursorWrapper, query: str, params: Sequence[Any] = ()) -> pa.Table:
+    """The rows of `query` as an Arrow table: integers, booleans, dates and text."""
+    cursor.execute(f"SELECT * FROM ({query}) q LIMIT 0", params)  # noqa: S608  our own query
     names = [column.name for column in cursor.description]
     oids = [column.type_code for column in cursor.description]
     cursor.execute("SELECT array_agg(format_type(o, NULL) ORDER BY n) FROM unnest(%s::oid[]) WITH ORDINALITY u (o, n)", [oids])
     (kinds,) = cursor.fetchone()
     schema = pa.schema([(name, _ARROW[kind]) for name, kind in zip(names, kinds, strict=True)])
-    with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as source:
+    with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)", params) as source:
         text = b"".join(source)
     if not text:
         return schema.empty_table()

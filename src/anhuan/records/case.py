@@ -73,11 +73,12 @@ class CaseFigures(models.Model):
     placed_with = models.TextField(blank=True)
 
     class Meta:
+        # Numbers alone: an index that breaks ties by case id takes three times as long to build, every night.
         indexes: ClassVar = [
-            models.Index(fields=["past_due_amount_minor", "case_id"], name="figures_by_past_due"),
-            models.Index(fields=["balance_total_minor", "case_id"], name="figures_by_balance"),
-            models.Index(fields=["days_past_due", "case_id"], name="figures_by_dpd"),
-            models.Index(fields=["bucket", "past_due_amount_minor", "case_id"], name="figures_by_bucket"),
+            models.Index(fields=["past_due_amount_minor"], name="figures_by_past_due"),
+            models.Index(fields=["balance_total_minor"], name="figures_by_balance"),
+            models.Index(fields=["days_past_due"], name="figures_by_dpd"),
+            models.Index(fields=["bucket", "past_due_amount_minor"], name="figures_by_bucket"),
         ]
 
 

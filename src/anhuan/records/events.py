@@ -98,19 +98,21 @@ def sign(cursor: CursorWrapper, source: str, signed: str, *, at: datetime, by: s
     """Make the temporary table `signed`: the rows of `source` with number, previous and hash of their events.
 
     First half of `append_many`, for a caller that writes the case rows itself and moves `events` and `head` in the
-    same stroke. Cases that exist are locked, in the order of their ids; a case yet to be written starts its chain.
+    same stroke. Cases that exist are locked, in the order of their ids; a case yet to be written starts its chain. A row
+    of `source` without a kind has no event, but its case is locked, too.
     """
-    cursor.execute(
-        f"SELECT count(*) FROM (SELECT FROM records_case c JOIN {source} s ON c.case_id = s.chain"  # noqa: S608  our table
-        " ORDER BY c.case_id FOR NO KEY UPDATE OF c) locked"
-    )
-    # A statement of its own, so that it sees what a writer we waited for has appended.
+    # A locking SELECT that had to wait answers with the row as its last writer left it: heads are never stale.
     cursor.execute(
         f"""
         CREATE TEMPORARY TABLE {signed} ON COMMIT DROP AS
-        SELECT n.*, records_event_hash(n.previous, n.chain, n.number, n.kind, %s::timestamptz, %s::text, n.body) AS hash
-        FROM (SELECT s.*, coalesce(c.events, 0) + 1 AS number, c.head AS previous
-              FROM {source} s LEFT JOIN records_case c ON c.case_id = s.chain) n
+        WITH held AS MATERIALIZED (
+            SELECT c.case_id, c.events, c.head FROM records_case c JOIN {source} s ON s.chain = c.case_id
+            ORDER BY c.case_id FOR NO KEY UPDATE OF c
+        ), next AS (
+            SELECT s.*, coalesce(h.events, 0) + 1 AS number, h.head AS previous
+            FROM {source} s LEFT JOIN held h ON h.case_id = s.chain WHERE s.kind IS NOT NULL
+        )
+        SELECT next.*, records_event_hash(previous, chain, number, kind, %s::timestamptz, %s::text, body) AS hash FROM next
         """,  # noqa: S608  our table
         [at, by],
     )

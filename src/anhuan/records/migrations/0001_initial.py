@@ -25,12 +25,9 @@ CREATE FUNCTION records_event_hash(
     SELECT sha256(
         coalesce(previous, '\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea)
         || convert_to(
-            'anhuan-event-1' || E'\\n' || number || E'\\n'
-            || (extract(epoch FROM at AT TIME ZONE 'UTC') * 1000000)::bigint || E'\\n'
-            || octet_length(chain) || E'\\n' || chain || E'\\n'
-            || octet_length(kind) || E'\\n' || kind || E'\\n'
-            || octet_length("by") || E'\\n' || "by" || E'\\n'
-            || body::text,
+            concat_ws(
+                E'\\n', 'anhuan-event-1', number, (extract(epoch FROM at AT TIME ZONE 'UTC') * 1000000)::bigint,
+                octet_length(chain), chain, octet_length(kind), kind, octet_length("by"), "by", body),
             'UTF8'))
 $$
 """
@@ -272,10 +269,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["past_due_amount_minor", "case_id"], name="figures_by_past_due"),
-                    models.Index(fields=["balance_total_minor", "case_id"], name="figures_by_balance"),
-                    models.Index(fields=["days_past_due", "case_id"], name="figures_by_dpd"),
-                    models.Index(fields=["bucket", "past_due_amount_minor", "case_id"], name="figures_by_bucket"),
+                    models.Index(fields=["past_due_amount_minor"], name="figures_by_past_due"),
+                    models.Index(fields=["balance_total_minor"], name="figures_by_balance"),
+                    models.Index(fields=["days_past_due"], name="figures_by_dpd"),
+                    models.Index(fields=["bucket", "past_due_amount_minor"], name="figures_by_bucket"),
                 ],
             },
         ),

@@ -1,0 +1,89 @@
+"""The acts on payments: take in what the bank has posted, once, and say which of it reaches into the past.
+
+Knows that a posting is known by the bank's `payment_id` and never changes after. Does not know what a payment does to
+an account: the bank's own figures of the same night say that.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.db import connection
+from ibis.backends.duckdb import Backend
+from ibis.expr import types as ir
+
+from anhuan.portfolio import engine
+from anhuan.records import bulk
+from anhuan.records.night import Night
+
+_COLUMNS = (
+    "payment_id", "account_id", "posted_on", "effective_on", "amount_minor", "currency", "kind", "reverses", "channel",
+)  # fmt: skip
+
+_KNOWN = f"""
+SELECT count(*) FILTER (WHERE same), count(*) FILTER (WHERE NOT same),
+       (array_agg(payment_id ORDER BY payment_id) FILTER (WHERE NOT same))[:%s]
+FROM (SELECT p.payment_id, ({", ".join("p." + name for name in _COLUMNS)})
+                           = ({", ".join("k." + name for name in _COLUMNS)}) AS same
+      FROM posted p JOIN records_payment k USING (payment_id)) known
+"""  # noqa: S608  our own names
+
+# How many ids of postings that came back other than they are known are named in the answer; all are counted.
+_NAMED = 20
+
+
+def absorb(
+    con: Backend,  # noqa: ARG001  whatever absorbs a delivery is given its connection
+    *,
+    payments: ir.Table,
+    night: Night,
+    replacing: Night | None,
+) -> dict[str, Any]:
+    """Keep the postings of `payments` that are not known yet, as brought by `night`.
+
+    `payments`: the usable rows of payments.csv with `amount_minor` and the account's `currency`. When the night takes
+    the place of `replacing`, what that one first brought is withdrawn before. Returns `{"new", "replayed", "differing",
+    "differing_ids", "withdrawn"}`: a replayed posting is known with the same content and changes nothing; a differing
+    one is known with other content, and what is known stands. Runs in the caller's transaction.
+    """
+    columns = ", ".join(_COLUMNS)
+    with connection.cursor() as cursor:
+        withdrawn = 0
+        if replacing is not None:
+            cursor.execute("DELETE FROM records_payment WHERE sequence = %s", [replacing.sequence])
+            withdrawn = cursor.rowcount
+        cursor.execute("CREATE TEMPORARY TABLE posted (LIKE records_payment) ON COMMIT DROP")
+        cursor.execute("ALTER TABLE posted DROP COLUMN sequence")
+        unsaid = {name: payments[name].fill_null("") for name in ("reverses", "channel")}
+        rows = payments.mutate(**unsaid).select(*_COLUMNS)
+        bulk.copy(cursor, "posted", _COLUMNS, engine.batches(rows, rows=bulk.BATCH))
+        cursor.execute(_KNOWN, [_NAMED])
+        replayed, differing, differing_ids = cursor.fetchone()
+        cursor.execute(
+            f"INSERT INTO records_payment ({columns}, sequence) SELECT {columns}, %s FROM posted"  # noqa: S608
+            " ON CONFLICT (payment_id) DO NOTHING",
+            [night.sequence],
+        )
+        new = cursor.rowcount
+        cursor.execute("DROP TABLE posted")
+    return {
+        "new": new,
+        "replayed": replayed,
+        "differing": differing,
+        "differing_ids": differing_ids or [],
+        "withdrawn": withdrawn,
+    }
+
+
+def backdated(con: Backend, *, night: Night, until: date) -> ir.Table:
+    """What `night` first brought and takes effect on or before `until`, as a table of `con`: account_id, effective_on.
+
+    From records, so that a replayed posting never restates a past it has already been part of, and a night that was
+    killed after its postings were kept finds them again.
+    """
+    query = "SELECT account_id, effective_on FROM records_payment WHERE sequence = %s AND effective_on <= %s"
+    with connection.cursor() as cursor:
+        found = bulk.fetch(cursor, query, [night.sequence, until])
+    table: ir.Table = con.create_table("backdated_payments", found, temp=True, overwrite=True)
+    return table
