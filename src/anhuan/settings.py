@@ -173,6 +173,11 @@ SETTINGS = (
         "命令行的语言：`zh` 或 `en`。网页的语言由用户自己选。",
         "Language of the command line: `zh` or `en`. That of the pages is each person's own choice.",
     ),
+    Setting(
+        "DEMO_EXIT", _yes_or_no, False, "`0`",  # noqa: FBT003
+        "`1`：演示网站应答后即结束（供自动检查）。",
+        "`1`: the demonstration ends once its site has answered, for automatic checks.",
+    ),
 )  # fmt: skip
 
 
@@ -188,6 +193,7 @@ class Settings:
     keyring: Mapping[str, Any] | None
     clock: datetime | None
     lang: str
+    demo_exit: bool
     given: frozenset[str]
 
 
