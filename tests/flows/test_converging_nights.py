@@ -25,7 +25,6 @@ from anhuan.records.night import Night
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NIGHTS = 3
-EXAMPLES = int(os.environ.get("ANHUAN_EXAMPLES", "4"))
 
 
 class Killed(BaseException):
@@ -78,7 +77,7 @@ lateness = st.sampled_from([0, 0, 1, 29, 30, 31, 61, 100, 200])
 one_night = st.lists(
     st.tuples(st.integers(0, 7), lateness, st.booleans()), min_size=1, max_size=8, unique_by=lambda card: card[0]
 )
-disturbances = st.lists(st.tuples(st.integers(0, NIGHTS - 1), st.none() | st.integers(1, 60)), max_size=5)
+disturbances = st.lists(st.tuples(st.integers(0, NIGHTS - 1), st.none() | st.integers(1, 160)), max_size=5)
 
 
 def cards(night: list[tuple[int, int, bool]]) -> list[Card]:
@@ -106,11 +105,7 @@ def lateness_after(night: list[Card], before: dict[str, int]) -> dict[str, int]:
     return {c.account_id: c.late for c in night if not c.spoilt} | kept
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(plan=st.lists(one_night, min_size=NIGHTS, max_size=NIGHTS), disturbed=disturbances)
-def test_any_mixture_of_redeliveries_kills_and_reruns_ends_as_the_undisturbed_book(
-    plan: list[list[tuple[int, int, bool]]], disturbed: list[tuple[int, int | None]]
-) -> None:
+def check_convergence(plan: list[list[tuple[int, int, bool]]], disturbed: list[tuple[int, int | None]]) -> None:
     with tempfile.TemporaryDirectory() as root:
         bank = TinyBank(Path(root), filler=400)
         folders = [bank.night(n, cards(night)) for n, night in enumerate(plan, start=1)]
@@ -136,3 +131,23 @@ def test_any_mixture_of_redeliveries_kills_and_reruns_ends_as_the_undisturbed_bo
             for folder in folders:
                 nightly.run(folder, home=home)
             assert state(home) == undisturbed
+
+
+mixtures = given(plan=st.lists(one_night, min_size=NIGHTS, max_size=NIGHTS), disturbed=disturbances)
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@mixtures
+def test_any_mixture_of_redeliveries_kills_and_reruns_ends_as_the_undisturbed_book(
+    plan: list[list[tuple[int, int, bool]]], disturbed: list[tuple[int, int | None]]
+) -> None:
+    check_convergence(plan, disturbed)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@mixtures
+def test_many_mixtures_of_redeliveries_kills_and_reruns_end_as_the_undisturbed_book(
+    plan: list[list[tuple[int, int, bool]]], disturbed: list[tuple[int, int | None]]
+) -> None:
+    check_convergence(plan, disturbed)
