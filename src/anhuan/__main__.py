@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 
+EXIT_USAGE = 2
 EXIT_BUG = 70
 
 
 def main() -> None:
     """Run the command line; an exception nobody expected is printed whole and ends with exit code 70."""
     from anhuan.cli import app  # imported here so that an import error, too, is reported as a bug
+    from anhuan.embedded import StartFailed
 
     try:
         app(prog_name="anhuan")
+    except StartFailed as failed:  # settings that cannot be used, a database that does not start: sentences, no trace
+        print(f"anhuan: {failed}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
     except Exception:
         import traceback
 

@@ -37,12 +37,8 @@ if TYPE_CHECKING:
 MARK = "generated-for-development"
 
 
-class SettingsRefused(Exception):
+class SettingsRefused(embedded.StartFailed):
     """The settings cannot be used; `zh` and `en` say which and why. The start ends here."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{en}\n{zh}")
-        self.zh, self.en = zh, en
 
 
 # --- How each value is read -------------------------------------------------------------------------------------
