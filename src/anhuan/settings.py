@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from anhuan import embedded
 
@@ -340,31 +340,54 @@ def start(*, database: bool = True) -> None:
     """
     import django
 
-    home = SET.home
-    for folder in (home, home / "secrets"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if SET.secret_key is None:
-        made = _kept_secret(home / "secrets" / "secret_key", lambda: f"{MARK}-{new_secret_key()}")
-        _tell_django(SECRET_KEY=made)
-    if SET.keyring is None:
-        text = _kept_secret(home / "secrets" / "keyring.json", lambda: json.dumps({"origin": MARK, **new_keyring()}, indent=1))
-        _tell_django(ANHUAN_KEYRING=_keyring(text))
+    try:
+        _make_home(SET.home)
+    except OSError as error:
+        zh, en = (
+            f"ANHUAN_HOME：无法使用 {SET.home}（{error.strerror}）。",
+            f"ANHUAN_HOME: cannot use {SET.home} ({error.strerror}).",
+        )
+        raise SettingsRefused(zh, en) from error
     if database:
         _hold_database()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", __name__)
     django.setup()
 
 
+def _make_home(home: Path) -> None:
+    """The home, and what secrets were not given."""
+    for folder in (home, home / "secrets"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if SET.secret_key is None:
+        _tell_django(SECRET_KEY=_kept_secret(home / "secrets" / "secret_key", lambda: f"{MARK}-{new_secret_key()}"))
+    if SET.keyring is None:
+        text = _kept_secret(home / "secrets" / "keyring.json", lambda: json.dumps({"origin": MARK, **new_keyring()}, indent=1))
+        _tell_django(ANHUAN_KEYRING=_keyring(text))
+
+
 def _hold_database() -> None:
     global _server  # noqa: PLW0603  The one thing a process has exactly one of: its claim on the server.
-    if SET.database is not None or _server is not None:
-        return
-    _server = embedded.hold(SET.home)
-    DATABASES["default"].update(_django_database(_server.parameters))
-    from django.core.signals import request_started
+    if SET.database is not None:
+        _check_database(SET.database)
+    elif _server is None:
+        _server = embedded.hold(SET.home)
+        DATABASES["default"].update(_django_database(_server.parameters))
+        from django.core.signals import request_started
 
-    # A long-lived site heals by itself should the server's keeper ever be killed; this costs microseconds.
-    request_started.connect(_ensure_server, dispatch_uid="anhuan.settings.ensure")
+        # A long-lived site heals by itself should the server's keeper ever be killed; this costs microseconds.
+        request_started.connect(_ensure_server, dispatch_uid="anhuan.settings.ensure")
+
+
+def _check_database(parameters: Mapping[str, str]) -> None:
+    try:
+        with psycopg.connect(make_conninfo(**{"connect_timeout": "10", **parameters})) as connection:
+            version = connection.info.server_version // 10_000
+    except psycopg.Error as error:
+        raise SettingsRefused(f"DATABASE_URL：连不上。{error}", f"DATABASE_URL: no connection. {error}") from error
+    if version < 15:
+        raise SettingsRefused(
+            f"DATABASE_URL：PostgreSQL {version} 太旧，需 15。", f"DATABASE_URL: PostgreSQL {version}; 15 is needed."
+        )
 
 
 def release() -> None:

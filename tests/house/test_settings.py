@@ -154,6 +154,22 @@ def test_first_starts_at_the_same_moment_agree_on_one_secret(tmp_path):
     assert len({process.communicate()[0] for process in together}) == 1
 
 
+def test_a_home_that_cannot_be_made_is_a_sentence_of_the_command_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = python(
+        "from anhuan.__main__ import main; import sys; sys.argv = ['anhuan', 'init']; main()", tmp_path / "file" / "home"
+    )
+    assert (done.returncode, done.stderr.count("Traceback")) == (2, 0)
+    assert "cannot use" in done.stderr
+
+
+def test_a_database_that_does_not_answer_is_a_sentence(tmp_path):
+    code = "from anhuan import settings; settings.start()"
+    done = python(code, tmp_path / "home", DATABASE_URL=f"postgresql://clerk:s3cret@/book?host={tmp_path}")
+    assert "DATABASE_URL: no connection" in done.stderr
+    assert "s3cret" not in done.stderr
+
+
 def test_importing_the_settings_writes_nothing(tmp_path):
     done = python("import anhuan.settings", tmp_path / "home")
     assert (done.returncode, list(tmp_path.iterdir())) == (0, []), done.stderr
