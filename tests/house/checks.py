@@ -7,6 +7,7 @@ repository, and to snippets that must pass and must fail. Limits are ratchets: t
 from __future__ import annotations
 
 import ast
+import os.path
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -189,6 +190,19 @@ def personal_data_in_logs(file: File) -> Iterator[str]:
             )
             if found:
                 yield f"{file.path}:{node.lineno} logs {found.group()}"
+
+
+def broken_references(file: File, existing: frozenset[str]) -> Iterator[str]:
+    """Paths of the repository that a document or the Makefile speaks of, though nothing stands there."""
+    if not (file.path.endswith(".md") or file.path == "Makefile"):
+        return
+    folder = PurePosixPath(file.path).parent
+    for number, line in enumerate(file.text.splitlines(), start=1):
+        links = re.findall(r"\]\(([\w./-]+)\)", line)
+        spoken = re.findall(r"(?<![\w/.-])((?:src|tests|docs|tools|bench|examples)/[\w./-]*\w)", line)
+        for name in [*(os.path.normpath(folder / link) for link in links), *spoken]:
+            if name not in existing:
+                yield f"{file.path}:{number} speaks of {name}, which is not there"
 
 
 # --- Rooms -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,10 @@ def undocumented_settings(file: File) -> Iterable[str]:
     return checks.undocumented_settings(file, DOCUMENTED)
 
 
+def broken_references(file: File) -> Iterable[str]:
+    return checks.broken_references(file, existing())
+
+
 # check, path the snippets stand at, one that passes, one that fails
 SNIPPETS: list[tuple[Callable[[File], Iterable[str]], str, str, str]] = [
     (
@@ -89,6 +93,13 @@ SNIPPETS: list[tuple[Callable[[File], Iterable[str]], str, str, str]] = [
         "log.warning('refused %s', account_id)",
         "log.warning(f'refused phone={value}')",
     ),
+    (
+        broken_references,
+        "docs/feed.md",
+        "`src/anhuan/cli.py`, [the command](reference/settings.md), tests/house",
+        "see `src/anhuan/shell.py`",
+    ),
+    (broken_references, "docs/feed.md", "[the rest](../README.md)", "[the rest](README.md)"),
     (checks.rooms_for_everything, "src/anhuan/portfolio/feed.py", "", ""),
     (
         checks.foreign_imports_in_core,
@@ -109,6 +120,14 @@ def repository() -> tuple[File, ...]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
     )
     return tuple(_read(name) for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file())
+
+
+@cache
+def existing() -> frozenset[str]:
+    """Every file of the repository, every folder above one, and what is made at set-up and ignored by git."""
+    files = [Path(file.path) for file in repository()]
+    made = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    return frozenset([*made, *(str(place) for file in files for place in (file, *file.parents))])
 
 
 def _read(name: str) -> File:
