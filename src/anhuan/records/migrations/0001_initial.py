@@ -96,6 +96,13 @@ class Migration(migrations.Migration):
                 ("events", models.IntegerField(default=0)),
                 ("head", models.BinaryField(null=True)),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["closed_on", "case_id"], name="case_by_closing", condition=models.Q(("status", "closed"))
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CaseBefore",
@@ -287,7 +294,6 @@ class Migration(migrations.Migration):
                 ("place", models.CharField(blank=True, max_length=10)),
                 ("valid", models.BooleanField(null=True)),
                 ("reserved", models.BooleanField(null=True)),
-                ("source", models.TextField(blank=True)),
                 ("sealed", models.BinaryField()),
                 ("key_id", models.SmallIntegerField()),
                 ("value_index", models.BinaryField(null=True)),
