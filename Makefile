@@ -61,13 +61,17 @@ test: setup browser  ## everything that is quick: at most ten minutes
 test-all: setup browser  ## also what takes long: chaos, bank-sized nights
 	$(BIN)/pytest $(ARGS)
 
+# Everything is looked at before it fails. Asked without a database, Django warns that it cannot compare the migrations
+# with what is applied; nothing is applied here.
 check: setup  ## style, types, who may import whom, migrations
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
-	@# Asked without a database, Django warns that it cannot compare with what is applied; nothing is applied here.
-	DJANGO_SETTINGS_MODULE=anhuan.settings $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
+	@failed=; \
+	look() { echo "$$*"; "$$@" || failed="$$failed $$1"; }; \
+	look $(BIN)/ruff check; \
+	look $(BIN)/ruff format --check; \
+	look $(BIN)/mypy; \
+	look $(BIN)/lint-imports --no-logo; \
+	look $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run --settings anhuan.settings; \
+	test -z "$$failed" || { echo "anhuan: not in order:$$failed" >&2; exit 1; }
 
 # The only Debian packages of the house: a browser, and Chinese letters for it to draw.
 browser:
