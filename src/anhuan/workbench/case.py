@@ -24,11 +24,10 @@ from django_htmx.http import reswap, retarget
 from anhuan import clock
 from anhuan.acts import identity as looks
 from anhuan.core.vocabulary import PaymentKind, Presence
-from anhuan.records import events, identity
+from anhuan.records import access, events, identity
 from anhuan.records.account import Account
-from anhuan.records.case import BucketSpan, Case
+from anhuan.records.case import BucketSpan
 from anhuan.records.customer import Customer
-from anhuan.records.events import Event
 from anhuan.records.payment import Payment
 from anhuan.workbench import cases, figures
 from anhuan.workbench.frame import business_date, may_reveal, page, reader
@@ -59,19 +58,18 @@ _KINDS = {"phone": ("mobile", "phone"), "email": ("email",), "address": ("addres
 @require_GET
 def case(request: HttpRequest, case_id: str) -> HttpResponse:
     """The whole page, everything personal masked; the query names the list it was opened from."""
-    found = Case.objects.filter(pk=case_id).first()
+    found = access.case(reader(request), case_id, events=EVENTS)
     if found is None:
         raise Http404
-    accounts = list(Account.objects.filter(customer_id=case_id).order_by("-past_due_amount_minor", "account_id"))
     listing = cases.Listing.of(request)
     context = {
-        "case": found,
-        "accounts": [(account, owed(account)) for account in accounts],
-        "totals": totals(accounts),
-        "history": history(case_id),
-        "payments": payments(accounts),
-        "events": told(Event.objects.filter(chain=case_id).order_by("-number")[:EVENTS]),
-        "more_events": found.events > EVENTS,
+        "case": found.case,
+        "accounts": [(account, owed(account)) for account in found.accounts],
+        "totals": totals(found.accounts),
+        "history": history(found.spans),
+        "payments": payments(found.accounts),
+        "events": told(found.events),
+        "more_events": found.case.events > EVENTS,
         "neighbours": cases.neighbours(request, listing, case_id),
         "list_query": listing.query(),
         **_person(request, case_id),
@@ -86,7 +84,7 @@ def reveal(request: HttpRequest, case_id: str) -> HttpResponse:
     """Show what was ticked in clear, once, to someone who may and who says why."""
     if not may_reveal(reader(request)):
         raise PermissionDenied
-    if not Case.objects.filter(pk=case_id).exists():
+    if access.case(reader(request), case_id, events=0) is None:
         raise Http404
     answer = looks.reveal(
         case_id,
@@ -114,6 +112,8 @@ def reveal(request: HttpRequest, case_id: str) -> HttpResponse:
 @require_GET
 def chain(request: HttpRequest, case_id: str) -> HttpResponse:
     """Recompute the hashes of this case's events and say whether they hold."""
+    if access.case(reader(request), case_id, events=0) is None:
+        raise Http404
     return render(request, "workbench/_chain.html", {"answer": events.verify(case=case_id)})
 
 
@@ -164,9 +164,8 @@ def totals(accounts: list[Account]) -> list[Total]:
     ]
 
 
-def history(case_id: str) -> dict[str, Any]:
+def history(spans: list[BucketSpan]) -> dict[str, Any]:
     """The bucket from night to night, as the steps `charts.js` draws and the same as rows, newest first."""
-    spans = list(BucketSpan.objects.filter(case_id=case_id).order_by("since"))
     points = [(span.since.isoformat(), span.bucket) for span in spans]
     today = business_date()
     if points and today and points[-1][0] < today.isoformat():

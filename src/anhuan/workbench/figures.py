@@ -43,15 +43,22 @@ def short_money(minor: int | None, currency: str, language: str) -> str:
 
 
 def short(number: Decimal | int, language: str) -> str:
-    """A number in the language's short form, no more than four digits before the unit where possible."""
+    """A number in the language's short form, about four digits before the unit."""
     value = Decimal(number)
-    for step, unit in _STEPS["zh" if language.startswith("zh") else "en"]:
+    steps = _STEPS["zh" if language.startswith("zh") else "en"]
+    for place, (step, unit) in enumerate(steps):
         if abs(value) >= step:
-            scaled = value / step
-            places = 2 if abs(scaled) < 100 else 1 if abs(scaled) < 1000 else 0
-            return f"{scaled:,.{places}f}{unit}".replace("-", MINUS)
+            text, larger = _four_digits(value / step), steps[place - 1] if place else None
+            if larger and abs(Decimal(text.replace(",", ""))) * step >= larger[0]:  # 999.95K rounds to a million
+                return (_four_digits(value / larger[0]) + larger[1]).replace("-", MINUS)
+            return (text + unit).replace("-", MINUS)
     places = 0 if value == value.to_integral_value() or abs(value) >= 1000 else 2
     return f"{value:,.{places}f}".replace("-", MINUS)
+
+
+def _four_digits(scaled: Decimal) -> str:
+    places = 2 if abs(scaled) < 100 else 1 if abs(scaled) < 1000 else 0
+    return f"{scaled:,.{places}f}"
 
 
 def rate(fraction: str | Decimal | None, places: int = 2) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import ibis
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
@@ -112,15 +112,13 @@ def download(request: HttpRequest, sequence: int, form: str) -> HttpResponseBase
     kept = _filtered(table(night), chosen).order_by("file", "line", "column", "code")
     kept = kept.mutate(message=kept.message_zh if chinese else kept.message_en).select(*COLUMNS)
     name = f"findings-{night.business_date}.{night.sequence}.{'zh' if chinese else 'en'}.{form}"
-    if form == "parquet":
-        file = tempfile.TemporaryFile()
-        with tempfile.NamedTemporaryFile(suffix=".parquet") as written:
-            kept.to_parquet(written.name)
-            file.write(Path(written.name).read_bytes())
-        file.seek(0)
-        return FileResponse(file, as_attachment=True, filename=name, content_type="application/vnd.apache.parquet")
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(_csv(kept), content_type="text/csv; charset=utf-8", headers=headers)
+    if form == "csv":
+        return StreamingHttpResponse(_csv(kept), content_type="text/csv; charset=utf-8", headers=headers)
+    with tempfile.TemporaryDirectory(prefix="anhuan-findings-") as folder:
+        file = Path(folder) / name
+        kept.to_parquet(file)
+        return HttpResponse(file.read_bytes(), content_type="application/vnd.apache.parquet", headers=headers)
 
 
 def _csv(rows: ir.Table) -> Iterator[str]:

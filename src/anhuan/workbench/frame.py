@@ -19,12 +19,12 @@ from django.utils.translation import get_language
 
 from anhuan import clock
 from anhuan.core.vocabulary import NightStatus
+from anhuan.records import access
 from anhuan.records.night import Night
 from anhuan.records.staff import Role, Staff
 
 THEMES = ("auto", "light", "dark")
 
-_READERS = frozenset({Role.OPERATIONS, Role.AUDITOR})
 _REVEALERS = frozenset({Role.OPERATIONS})
 
 Arguments = ParamSpec("Arguments")
@@ -37,7 +37,7 @@ def page(view: View[Arguments]) -> View[Arguments]:
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponseBase:
-        if reader(request).role not in _READERS:
+        if not access.may_see_cases(reader(request)):
             raise PermissionDenied
         response = view(request, *args, **kwargs)
         add_never_cache_headers(response)

@@ -1,0 +1,197 @@
+"""A desk to sit at: a home with the made-up bank's nights worked through by the command line, served, and a browser.
+
+Everything is the real thing: the generator's files, `anhuan night`, `anhuan serve`, Debian's chromium. Only the clock is moved.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+PASSWORD = "open-the-desk-2026"
+# The nights reach over a month's end, so that a month's roll rates exist.
+FIRST_NIGHT, NIGHTS, ACCOUNTS = "2026-10-30", 4, 700
+CLOCK = "2026-11-03T09:30:00+08:00"
+
+
+@dataclass
+class Desk:
+    """A home, the deliveries it was given, and its site while one is served."""
+
+    home: Path
+    deliveries: list[Path] = field(default_factory=list)
+    address: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANHUAN_", "DJANGO_"))}
+        return {**kept, "ANHUAN_HOME": str(self.home), "ANHUAN_CLOCK": CLOCK, "ANHUAN_LANG": "en"}
+
+    @property
+    def log(self) -> Path:
+        return self.home / "site.log"
+
+    def anhuan(self, *arguments: str, told: str = "", code: int = 0) -> Any:
+        """Run the command; its JSON when it was asked for, else its words."""
+        command = [sys.executable, "-m", "anhuan", *arguments]
+        ran = subprocess.run(
+            command, env=self.environment, input=told, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False
+        )
+        assert ran.returncode == code, f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        return json.loads(ran.stdout) if "--json" in arguments else ran.stdout
+
+    def prepare(self) -> None:
+        """An empty home whose database forgives haste: nothing here is to outlive a power cut."""
+        (self.home / "postgres").mkdir(parents=True, mode=0o700)
+        (self.home / "postgres" / "local.conf").write_text("fsync = off\n")
+        self.anhuan("init")
+        for name, role in (("wang.operations", "operations"), ("li.auditor", "auditor")):
+            self.anhuan("staff", "add", name, "--role", role, "--language", "en", told=PASSWORD + "\n")
+
+    def fill(self, deliveries: Path) -> None:
+        """Have the bank write its nights, and work them through."""
+        generator = ROOT / "examples/firstbank/generate.py"
+        size = ["--nights", str(NIGHTS), "--accounts", str(ACCOUNTS), "--from", FIRST_NIGHT, "--seed", "11"]
+        subprocess.run(
+            [sys.executable, str(generator), *size, "--form", "canonical", "--out", str(deliveries)],
+            check=True,
+            capture_output=True,
+        )
+        self.deliveries = sorted(folder for folder in deliveries.iterdir() if folder.is_dir())
+        for folder in self.deliveries:
+            self.anhuan("night", str(folder), "--json")
+
+    @contextmanager
+    def served(self) -> Iterator[Desk]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with self.log.open("a") as log:
+            command = [sys.executable, "-m", "anhuan", "serve", "--port", str(port)]
+            site = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=ROOT)
+            try:
+                self.address = f"http://127.0.0.1:{port}"
+                self._wait(site)
+                yield self
+            finally:
+                site.terminate()
+                site.wait(20)
+
+    def _wait(self, site: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and site.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.address}/login/", timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError(f"the site did not answer:\n{self.log.read_text()}")
+
+    # --- What the bank delivered, to compare with
+
+    def delivered(self, name: str) -> list[dict[str, str]]:
+        """The rows of a file of the last delivery."""
+        with (self.deliveries[-1] / name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    @cached_property
+    def nights(self) -> list[dict[str, Any]]:
+        return list(self.anhuan("nights", "--json"))
+
+    @cached_property
+    def personal(self) -> set[str]:
+        """Values of persons that may stand nowhere but in an answer to who asked for them."""
+        told: set[str] = set()
+        for row in self.delivered("customers.csv"):
+            told |= {row["name"], row["id_number"], row["employer"]}
+        for row in self.delivered("contact_points.csv"):
+            told |= {row["value"], row["party_name"]}
+        return {value for value in told if len(value) > 1}
+
+
+@dataclass
+class Witness:
+    """What a browser was heard saying and seen asking for."""
+
+    complaints: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+
+    def attend(self, context: BrowserContext) -> None:
+        context.add_init_script(
+            "document.addEventListener('securitypolicyviolation',"
+            " (e) => console.error('POLICY ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sourceFile + ':' + e.lineNumber))"
+        )
+        context.on("page", self._attend_page)
+
+    def _attend_page(self, page: Page) -> None:
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.addresses.append(request.url))
+        page.on("load", lambda loaded: self.titles.append(loaded.title()))
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, or a skip that says what is missing."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium here: apt-get install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def sit_down(
+    browser: Browser, desk: Desk, *, user: str = "wang.operations", language: str = "en", theme: str = "light",
+    width: int = 1366, height: int = 768, witness: Witness | None = None,
+) -> Page:  # fmt: skip
+    """A fresh browser profile signed in as `user`."""
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context.set_default_timeout(15_000)
+    if witness:
+        witness.attend(context)
+    context.add_cookies(
+        [
+            {"name": "anhuan-language", "value": language, "url": desk.address},
+            {"name": "theme", "value": theme, "url": desk.address},
+        ]
+    )
+    page = context.new_page()
+    page.goto(f"{desk.address}/login/")
+    page.fill("#id_username", user)
+    page.fill("#id_password", PASSWORD)
+    page.press("#id_password", "Enter")
+    page.wait_for_url(f"{desk.address}/")
+    return page
+
+
+def number(text: str) -> int:
+    """The whole number a cell shows: `1,234` or `−5`."""
+    return int(re.sub(r"[^0-9−-]", "", text).replace("−", "-") or "0")
