@@ -25,8 +25,7 @@ _OTHER_DIGITS = {
 }
 
 MINOR_DIGITS: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(_TWO_DIGITS.split(), 2)
-    | {code: digits for digits, codes in _OTHER_DIGITS.items() for code in codes.split()}
+    dict.fromkeys(_TWO_DIGITS.split(), 2) | {code: digits for digits, codes in _OTHER_DIGITS.items() for code in codes.split()}
 )
 """Currency code -> digits after the decimal point: 2 for most, 0 for JPY, 3 for KWD, 4 for CLF."""
 
