@@ -50,7 +50,7 @@ class Delivery:
     def get(self, name: str, line: int, column: str) -> str:
         return self.tables[name][line - 1][self._place(name, column)]
 
-    def set(self, name: str, line: int, column: str, text: str) -> None:
+    def put(self, name: str, line: int, column: str, text: str) -> None:
         self.tables[name][line - 1][self._place(name, column)] = text
 
     def lines(self, name: str) -> range:
@@ -202,21 +202,21 @@ def wrong_encoding(delivery: Delivery) -> None:
 @_breakage
 def wrong_encoding_in_one_name(delivery: Delivery) -> None:
     """The name on line 5 of customers.csv came through as GBK bytes; a surrogate stands for each of them until written."""
-    delivery.set(CUSTOMERS, 5, "name", "王小明".encode("gbk").decode("utf-8", "surrogateescape"))
+    delivery.put(CUSTOMERS, 5, "name", "王小明".encode("gbk").decode("utf-8", "surrogateescape"))
 
 
 @_breakage
 def duplicate_key(delivery: Delivery) -> None:
     again = list(delivery.row(ACCOUNTS, 20))
     delivery.append(ACCOUNTS, again)
-    delivery.set(ACCOUNTS, 1202, "credit_limit", "1.00")
+    delivery.put(ACCOUNTS, 1202, "credit_limit", "1.00")
 
 
 @_breakage
 def duplicate_keys_over_ceiling(delivery: Delivery) -> None:
     for line in range(100, 107):
         delivery.append(ACCOUNTS, delivery.row(ACCOUNTS, line))
-        delivery.set(ACCOUNTS, len(delivery.tables[ACCOUNTS]), "credit_limit", "1.00")
+        delivery.put(ACCOUNTS, len(delivery.tables[ACCOUNTS]), "credit_limit", "1.00")
 
 
 @_breakage
@@ -233,13 +233,13 @@ def identical_duplicates_over_ceiling(delivery: Delivery) -> None:
 
 @_breakage
 def bad_date(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 31, "opened_on", "2026-02-30")
+    delivery.put(ACCOUNTS, 31, "opened_on", "2026-02-30")
 
 
 @_breakage
 def card_numbers_few(delivery: Delivery) -> None:
     for line, number in ((12, 1), (13, 2)):
-        delivery.set(ACCOUNTS, line, "account_id", card_number(number))
+        delivery.put(ACCOUNTS, line, "account_id", card_number(number))
 
 
 @_breakage
@@ -247,10 +247,10 @@ def card_numbers_mostly(delivery: Delivery) -> None:
     known = {}
     for line in range(2, 700):
         known[delivery.get(ACCOUNTS, line, "account_id")] = card_number(line)
-        delivery.set(ACCOUNTS, line, "account_id", card_number(line))
+        delivery.put(ACCOUNTS, line, "account_id", card_number(line))
     for line in delivery.lines(PAYMENTS):
         account = delivery.get(PAYMENTS, line, "account_id")
-        delivery.set(PAYMENTS, line, "account_id", known.get(account, account))
+        delivery.put(PAYMENTS, line, "account_id", known.get(account, account))
 
 
 def card_number(number: int) -> str:
@@ -263,12 +263,12 @@ def card_number(number: int) -> str:
 @_breakage
 def components_do_not_add_up(delivery: Delivery) -> None:
     for line, interest in ((31, "0.01"), (44, "999.99"), (53, "")):
-        delivery.set(ACCOUNTS, line, "interest", interest)
+        delivery.put(ACCOUNTS, line, "interest", interest)
 
 
 def _spoil_components(delivery: Delivery, count: int) -> None:
     for line in range(200, 200 + count):
-        delivery.set(ACCOUNTS, line, "fees", "12345.67" if delivery.get(ACCOUNTS, line, "currency") != "JPY" else "12345")
+        delivery.put(ACCOUNTS, line, "fees", "12345.67" if delivery.get(ACCOUNTS, line, "currency") != "JPY" else "12345")
 
 
 @_breakage
@@ -284,12 +284,12 @@ def components_over_ceiling(delivery: Delivery) -> None:
 
 @_breakage
 def orphan_account(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 12, "customer_id", "C9999999999")
+    delivery.put(ACCOUNTS, 12, "customer_id", "C9999999999")
 
 
 @_breakage
 def orphan_contact_point(delivery: Delivery) -> None:
-    delivery.set(POINTS, 5, "customer_id", "C9999999999")
+    delivery.put(POINTS, 5, "customer_id", "C9999999999")
 
 
 @_breakage
@@ -300,7 +300,7 @@ def orphan_payment(delivery: Delivery) -> None:
 @_breakage
 def set_aside_customer(delivery: Delivery) -> None:
     """A customer who cannot be used takes her account and her two contact points along."""
-    delivery.set(CUSTOMERS, 5, "birth_date", "12.04.1985")
+    delivery.put(CUSTOMERS, 5, "birth_date", "12.04.1985")
 
 
 @_breakage
@@ -321,7 +321,7 @@ def sequence_gap(delivery: Delivery) -> None:
 @_breakage
 def same_sequence_other_content(delivery: Delivery) -> None:
     delivery.sequence(-1)
-    delivery.set(ACCOUNTS, 12, "credit_limit", "1.00")
+    delivery.put(ACCOUNTS, 12, "credit_limit", "1.00")
 
 
 @_breakage
@@ -345,7 +345,7 @@ def replacing_delivery(delivery: Delivery) -> None:
     """A right correction of the night before: the same business date, the next sequence, the limit of one card put right."""
     delivery.date(-1)
     delivery.manifest["replaces"] = delivery.manifest["sequence"] - 1
-    delivery.set(ACCOUNTS, 12, "credit_limit", "20000.00")
+    delivery.put(ACCOUNTS, 12, "credit_limit", "20000.00")
 
 
 @_breakage
@@ -400,45 +400,45 @@ def unreadable_summed_cell(delivery: Delivery) -> None:
 
 @_breakage
 def past_due_without_since(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 31, "past_due_since", "")
+    delivery.put(ACCOUNTS, 31, "past_due_since", "")
 
 
 @_breakage
 def future_past_due_since(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 31, "past_due_since", (delivery.business_date + timedelta(days=1)).isoformat())
+    delivery.put(ACCOUNTS, 31, "past_due_since", (delivery.business_date + timedelta(days=1)).isoformat())
 
 
 @_breakage
 def negative_past_due(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 31, "past_due_amount", "-0.01")
+    delivery.put(ACCOUNTS, 31, "past_due_amount", "-0.01")
 
 
 @_breakage
 def unknown_closed_list_value(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 31, "block_code", "stolen")
-    delivery.set(POINTS, 5, "party", "neighbour")
-    delivery.set(CUSTOMERS, 5, "sex", "male")
+    delivery.put(ACCOUNTS, 31, "block_code", "stolen")
+    delivery.put(POINTS, 5, "party", "neighbour")
+    delivery.put(CUSTOMERS, 5, "sex", "male")
 
 
 @_breakage
 def text_too_long(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 12, "account_id", "A" * 33)
+    delivery.put(ACCOUNTS, 12, "account_id", "A" * 33)
 
 
 @_breakage
 def empty_required_cells(delivery: Delivery) -> None:
-    delivery.set(ACCOUNTS, 31, "currency", "")
-    delivery.set(POINTS, 5, "value", "")
-    delivery.set(PAYMENTS, 7, "effective_on", "")
+    delivery.put(ACCOUNTS, 31, "currency", "")
+    delivery.put(POINTS, 5, "value", "")
+    delivery.put(PAYMENTS, 7, "effective_on", "")
 
 
 @_breakage
 def money_out_of_form(delivery: Delivery) -> None:
     """Too many decimals, thousands separators, decimals of a currency that has none (line 905 is an account in yen)."""
-    delivery.set(ACCOUNTS, 30, "credit_limit", "12.345")
-    delivery.set(ACCOUNTS, 31, "credit_limit", "12,000.00")
-    delivery.set(ACCOUNTS, 905, "credit_limit", "50000.00")
-    delivery.set(ACCOUNTS, 44, "credit_limit", "9" * 30)
+    delivery.put(ACCOUNTS, 30, "credit_limit", "12.345")
+    delivery.put(ACCOUNTS, 31, "credit_limit", "12,000.00")
+    delivery.put(ACCOUNTS, 905, "credit_limit", "50000.00")
+    delivery.put(ACCOUNTS, 44, "credit_limit", "9" * 30)
 
 
 @_breakage
@@ -456,17 +456,17 @@ def account_line_of_wrong_form(delivery: Delivery) -> None:
 @_breakage
 def odd_but_used(delivery: Delivery) -> None:
     """Everything a bank may get wrong about a person or a card that is no reason not to use the row."""
-    delivery.set(CUSTOMERS, 31, "flags", "staff;vip")
-    delivery.set(CUSTOMERS, 32, "language", "putonghua!")
-    delivery.set(CUSTOMERS, 33, "region_code", "31")
+    delivery.put(CUSTOMERS, 31, "flags", "staff;vip")
+    delivery.put(CUSTOMERS, 32, "language", "putonghua!")
+    delivery.put(CUSTOMERS, 33, "region_code", "31")
     number = delivery.get(CUSTOMERS, 3, "id_number")
-    delivery.set(CUSTOMERS, 3, "id_number", number[:-1] + ("1" if number[-1] != "1" else "2"))
-    delivery.set(CUSTOMERS, 4, "birth_date", "1985-07-04")
-    delivery.set(ACCOUNTS, 31, "behaviour_score", "1001")
-    delivery.set(ACCOUNTS, 44, "cycle_day", "32")
-    delivery.set(ACCOUNTS, 53, "due_date", "2026-01-01")
-    delivery.set(ACCOUNTS, 12, "classification", "loss")
-    delivery.set(ACCOUNTS, 13, "past_due_since", "2026-10-01")
+    delivery.put(CUSTOMERS, 3, "id_number", number[:-1] + ("1" if number[-1] != "1" else "2"))
+    delivery.put(CUSTOMERS, 4, "birth_date", "1985-07-04")
+    delivery.put(ACCOUNTS, 31, "behaviour_score", "1001")
+    delivery.put(ACCOUNTS, 44, "cycle_day", "32")
+    delivery.put(ACCOUNTS, 53, "due_date", "2026-01-01")
+    delivery.put(ACCOUNTS, 12, "classification", "loss")
+    delivery.put(ACCOUNTS, 13, "past_due_since", "2026-10-01")
 
 
 @_breakage
@@ -485,7 +485,7 @@ def past_due_jump(delivery: Delivery) -> None:
     for line in delivery.lines(ACCOUNTS):
         if delivery.get(ACCOUNTS, line, "currency") == "CNY":
             more = Decimal(delivery.get(ACCOUNTS, line, "past_due_amount")) * Decimal("1.3")
-            delivery.set(ACCOUNTS, line, "past_due_amount", str(more.quantize(Decimal("0.01"))))
+            delivery.put(ACCOUNTS, line, "past_due_amount", str(more.quantize(Decimal("0.01"))))
 
 
 @_breakage

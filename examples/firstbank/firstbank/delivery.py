@@ -133,7 +133,7 @@ class Evenings:
             listed = max(0, round(truth.LISTED_ARRIVALS_DAILY * size / 1.04) - back)
         self.book.arrive(np.repeat(np.array([today - 1, today + truth.LISTED_DAYS]), [direct, listed]))
 
-    def _post_interest(self, before: Ids, share: float) -> None:
+    def _post_interest(self, before: npt.NDArray[np.uint64], share: float) -> None:
         """Bring the share of yesterday's accounts that change up to `share`: a day's interest is posted to some."""
         accounts, old = self.book.accounts, len(before)
         changed = _digest(self.book)[:old] != before
