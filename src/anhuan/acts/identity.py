@@ -105,7 +105,6 @@ _POINTS = _Kind(
         "place": "coalesce(place, '')",
         "valid": "valid",
         "reserved": "reserved",
-        "source": "coalesce(source, '')",
     },
     told="customer_id, kind, value, party, party_name, person_id, place, valid, reserved, source",
     sealed=identity.POINT_SEALED,

@@ -77,7 +77,7 @@ def _rotate_table(ring: Keyring, table: _Sealed, progress: Progress | None) -> I
             identity.hold_people(cursor)
             beyond = "" if after is None else f"AND {table.key} > %s"
             cursor.execute(
-                f"SELECT {table.key}, {table.row}, sealed, key_id FROM {table.table} WHERE key_id <> %s {beyond} "
+                f"SELECT {table.key}, {table.row} AS bound, sealed, key_id FROM {table.table} WHERE key_id <> %s {beyond} "
                 f"ORDER BY {table.key} LIMIT {_BATCH_ROWS}",
                 [ring.current] if after is None else [ring.current, after],
             )
@@ -107,6 +107,7 @@ def _reseal(cursor: CursorWrapper, ring: Keyring, table: _Sealed, rows: Sequence
         f"FROM identity_resealed fresh WHERE stored.{table.key} = fresh.key",
         [ring.current],
     )
+    cursor.execute("DROP TABLE identity_resealed")
 
 
 def retire_key(key_id: int, *, at: datetime, by: str, ring: Keyring | None = None) -> Keyring | Sentence:

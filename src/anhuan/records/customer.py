@@ -50,7 +50,6 @@ class ContactPoint(models.Model):
     place = models.CharField(max_length=10, blank=True)
     valid = models.BooleanField(null=True)
     reserved = models.BooleanField(null=True)
-    source = models.TextField(blank=True)
     sealed = models.BinaryField()
     key_id = models.SmallIntegerField()
     value_index = models.BinaryField(null=True)

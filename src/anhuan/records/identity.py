@@ -25,7 +25,7 @@ from anhuan.records.sealing import SHARED, SPELLINGS, Keyring
 
 # What stands inside a sealed value, in this order, as a JSON list. New fields join at the end.
 CUSTOMER_SEALED = ("name", "id_type", "id_number", "birth_date", "employer")
-POINT_SEALED = ("value", "party_name")
+POINT_SEALED = ("value", "party_name", "source")
 SET_ASIDE_SEALED = ("key", "raw")
 
 _INDEX_OF_CUSTOMER = {"name": "name_index", "id_number": "id_index"}
@@ -47,7 +47,10 @@ class SetAsideRow(models.Model):
 
 @dataclass(frozen=True)
 class Point:
-    """One phone, e-mail, address or app account; `value` and `party_name` in clear or masked."""
+    """One phone, e-mail, address or app account; `value` and `party_name` in clear or masked.
+
+    `source`, where the bank has it from, is its free text and may name people: shown only beside a value in clear.
+    """
 
     point_id: UUID
     kind: str
@@ -56,10 +59,10 @@ class Point:
     place: str
     valid: bool | None
     reserved: bool | None
-    source: str
     absent_since: date | None
     value: str = field(repr=False)
     party_name: str = field(repr=False)
+    source: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def search(kind: str, text: str, *, ring: Keyring | None = None) -> list[str]:
 def open_point(row: ContactPoint, *, ring: Keyring) -> Point:
     """A stored contact point in clear."""
     told: dict[str, Any] = _fields(POINT_SEALED, ring.open("contact_point", str(row.point_id), row.sealed, row.key_id))
-    same = ("point_id", "kind", "party", "person_id", "place", "valid", "reserved", "source", "absent_since")
+    same = ("point_id", "kind", "party", "person_id", "place", "valid", "reserved", "absent_since")
     return Point(**told, **{name: getattr(row, name) for name in same})
 
 
@@ -193,12 +196,12 @@ def mask_name(name: str) -> str:
 
 
 def _mask_name_part(part: str) -> str:
-    if not part:
-        return ""
+    if len(part) < 2:
+        return "*" * len(part)
     if not _ALL_HAN.fullmatch(part):
         return part[0] + "***"
     surname = 2 if len(part) > 2 and part[:2] in _COMPOUND_SURNAMES else 1
-    return part[:surname] + "*" * max(len(part) - surname, 1)
+    return part[:surname] + "*" * (len(part) - surname)
 
 
 def mask_phone(value: str) -> str:
@@ -211,7 +214,7 @@ def mask_phone(value: str) -> str:
         return f"{national[:3]}****{national[-4:]}"
     if 9 <= len(national) <= 11 and not national.startswith(("400", "800")):
         area = 2 if national[0] in "12" else 3
-        return f"0{national[:area]}-****{national[-4:]}"
+        return f"0{national[:area]}-****{national[area + 4 :]}"
     return f"****{national[-3:]}" if len(national) >= 7 else "****"
 
 
@@ -241,7 +244,7 @@ def mask_address(value: str) -> str:
 def mask_text(value: str) -> str:
     """Any other text: its first sign, then stars."""
     value = value.strip()
-    return value[0] + "***" if value else ""
+    return value[:1] * (len(value) > 1) + "***" * bool(value)
 
 
 def mask_birth_date(value: str) -> str:
@@ -259,8 +262,13 @@ MASKS = {
 
 
 def mask_point(point: Point) -> Point:
-    """A contact point with its value and the name of the party masked."""
-    return replace(point, value=MASKS[point.kind](point.value), party_name=mask_name(point.party_name))
+    """A contact point with its value, the name of the party and the source masked."""
+    return replace(
+        point,
+        value=MASKS[point.kind](point.value),
+        party_name=mask_name(point.party_name),
+        source="***" if point.source else "",
+    )
 
 
 def mask_person(person: Person) -> Person:

@@ -190,7 +190,8 @@ def _folded(text: str) -> str:
     if text.isascii():
         return "".join(text.casefold().split())
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(text.translate(_DASHES).split())
+    # Once more: a sign that stood alone behind a space may now join the letter before it.
+    return unicodedata.normalize("NFKC", "".join(text.translate(_DASHES).split()))
 
 
 def spelled_phone(text: str) -> str:
