@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -16,8 +17,6 @@ import pytest
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "firstbank"
 sys.path.insert(0, str(EXAMPLE))
-
-import itertools
 
 import generate  # noqa: E402
 
