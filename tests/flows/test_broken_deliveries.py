@@ -28,7 +28,8 @@ GOLDEN = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in so
 CORE_LAYOUT = EXAMPLE / "layouts" / "firstbank-core.toml"
 FIRST_DAY = date(2026, 10, 28)
 
-# What only the book can tell: the order of nights, what earlier nights knew, and how the night differs from yesterday.
+# What only the book can tell: the order of nights (the delivery itself is sound), what earlier nights knew, and how the
+# night differs from yesterday.
 OF_THE_ORDER = {"date_not_after", "sequence_gap", "sequence_repeated", "issuer_differs", "replaces_wrong_night"}
 OF_THE_BOOK = {"rows_jump", "past_due_jump", "account_unknown"}
 WITHOUT_THE_BOOK = {"account_not_delivered", "account_set_aside"}
@@ -52,6 +53,7 @@ class Bank:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True,
         )  # fmt: skip
         self.day, self.sequence, self.last = FIRST_DAY - timedelta(days=1), 0, ""
+        self._remembered: Any = None
 
     def ask(self, *arguments: str | Path) -> dict[str, Any]:
         assert self._desk.stdin is not None
@@ -80,11 +82,21 @@ class Bank:
         document = json.loads(answer["printed"])
         if document.get("status") == "sealed":
             self.day, self.sequence, self.last = date.fromisoformat(document["business_date"]), self.sequence + 1, name
+            self._remembered = None
         return answer["code"], document
 
     def sound_night(self) -> None:
         code, document = self.night("sound", self.deliver("sound"))
         assert (code, document["status"]) == (0, "sealed")
+
+    def remembers(self) -> object:
+        """A digest of all the home holds, taken anew."""
+        self._remembered = self.ask("digest")
+        return self._remembered
+
+    def remembered(self) -> object:
+        """The digest as it was when last taken, unless a night was sealed since."""
+        return self._remembered or self.remembers()
 
     def close(self) -> None:
         assert self._desk.stdin is not None
@@ -114,22 +126,22 @@ def test_every_breakage_has_its_golden_result_and_no_other_is_kept() -> None:
 
 @pytest.mark.parametrize("name", expecting("refused"))
 def test_a_delivery_that_must_be_refused_is_and_changes_nothing(bank: Bank, name: str) -> None:
-    before = bank.ask("digest")
+    before = bank.remembered()
     code, document = bank.night(name, bank.deliver(name))
     assert (code, document["status"]) == (3, "refused")
     assert {reason["code"] for reason in document["reasons"]} == set(GOLDEN[name]["reasons"])
     assert document["reason"] in GOLDEN[name]["reasons"]
     assert all(reason["message_zh"] and reason["message_en"] for reason in document["reasons"])
-    assert bank.ask("digest") == before
+    assert bank.remembers() == before
 
 
 @pytest.mark.parametrize("name", expecting("unreadable"))
 def test_what_is_no_delivery_yet_is_not_judged_and_changes_nothing(bank: Bank, name: str) -> None:
-    before = bank.ask("digest")
+    before = bank.remembered()
     code, document = bank.night(name, bank.deliver(name))
     assert code == 2
     assert document["error"]["code"] == GOLDEN[name]["error"]
-    assert bank.ask("digest") == before
+    assert bank.remembers() == before
 
 
 @pytest.mark.parametrize("name", expecting("sealed"))
@@ -160,7 +172,7 @@ def as_row(finding: dict[str, object]) -> tuple[object, ...]:
     return tuple(finding[key] for key in ("file", "line", "column", "code", "severity"))
 
 
-@pytest.mark.parametrize("name", list(GOLDEN))
+@pytest.mark.parametrize("name", [name for name in GOLDEN if not OF_THE_ORDER & set(GOLDEN[name].get("reasons", ()))])
 def test_feed_check_says_the_same_as_far_as_a_delivery_alone_can_tell(bank: Bank, name: str) -> None:
     golden = GOLDEN[name]
     answer = bank.ask("feed", "check", bank.deliver(name), "--json", *layout(name))
@@ -168,7 +180,7 @@ def test_feed_check_says_the_same_as_far_as_a_delivery_alone_can_tell(bank: Bank
     if "error" in golden:
         assert (answer["code"], document["error"]["code"]) == (2, golden["error"])
         return
-    reasons = set(golden.get("reasons", ())) - OF_THE_ORDER
+    reasons = set(golden.get("reasons", ()))
     assert document["ok"] is not bool(reasons)
     assert answer["code"] == (1 if reasons else 0)
     assert {difference["code"] for difference in document["differences"]} == reasons
@@ -183,10 +195,10 @@ def test_a_delivery_delivered_again_changes_nothing_even_after_later_nights(bank
     folder = bank.deliver("sound")
     assert bank.night("sound", folder)[1]["status"] == "sealed"
     bank.sound_night()
-    before = bank.ask("digest")
+    before = bank.remembered()
     code, document = bank.night("sound", folder)
     assert (code, document["status"]) == (0, "unchanged")
-    assert bank.ask("digest") == before
+    assert bank.remembers() == before
 
 
 @pytest.mark.parametrize(("name", "code"), [("wrong_sum", 3), ("no_manifest", 2), ("sound", 0)])
