@@ -25,9 +25,8 @@ def derived(table: FileTable, business_date: date) -> dict[str, str]:
         return {}
     today = business_date.year * 10000 + business_date.month * 100 + business_date.day
     born = "year(birth_date) * 10000 + month(birth_date) * 100 + day(birth_date)"
-    # Whole years, and negative ones for a birth still to come (// rounds down).
-    years = f"({today} - ({born})) // 10000"
-    return {"age": f"CASE WHEN {years} BETWEEN 0 AND {_OLDEST} THEN CAST({years} AS SMALLINT) END"}
+    since = f"({today} - ({born}))"
+    return {"age": f"CASE WHEN {since} BETWEEN 0 AND {_OLDEST}9999 THEN CAST({since} // 10000 AS SMALLINT) END"}
 
 
 def faults(table: FileTable, business_date: date) -> Iterator[Fault]:
