@@ -12,14 +12,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import ibis
 import pyarrow.parquet as pq
 import pytest
 from tests.portfolio.book import TODAY, a_night, rows
 
-from anhuan.portfolio import delinquency, engine, feed, snapshot
+from anhuan.portfolio import delinquency, snapshot
 
 NAMES = ("accounts", "contact_points", "customers", "findings", "known_accounts", "payments", "standing")
 PERSONAL = {"name", "id_number", "id_type", "birth_date", "employer", "value", "party_name", "source"}
@@ -138,60 +138,6 @@ class TestSameBytes:
         found, before = contents(sealed(tmp_path, salt=1).folder), contents(night.folder)
         changed = {name for name in found if found[name] != before[name]}
         assert changed == {"accounts.parquet", "standing.parquet", "manifest.json"}
-
-
-class TestForms:
-    """Two nights of the made-up bank, written in each form it knows, read and sealed one after the other."""
-
-    bank = Path(__file__).parents[2] / "examples" / "firstbank"
-
-    def nights(self, form: str, folder: Path) -> list[dict[str, str]]:
-        arguments = ["--nights", "2", "--accounts", "1500", "--form", form, "--out", folder / "bank"]
-        subprocess.run([sys.executable, self.bank / "generate.py", *arguments], check=True, capture_output=True, timeout=60)
-        layout = "firstbank-core" if form == "gb18030" else None
-        before: snapshot.Snapshot | None = None
-        digests = []
-        for sequence, delivered in enumerate(sorted(path for path in (folder / "bank").iterdir() if path.is_dir()), start=1):
-            con = engine.connect(folder / "workspace")
-            opened = snapshot.load(con, before.folder) if before else None
-            told = {name: opened.table(table) if opened else None for name, table in self.carried_over.items()}
-            delivery = feed.open_delivery(delivered, layout=layout, search=[self.bank / "layouts"])
-            reading = feed.read(delivery, con, **told)
-            assert reading.refusals == ()
-            done = self.seal(con, delivery, reading, sequence, folder / "snapshots", **told)
-            before = snapshot.load(con, done.folder)
-            digests.append(contents(done.folder))
-        return digests
-
-    carried_over: ClassVar = {"yesterday": "standing", "known": "known_accounts"}
-
-    def seal(self, con, delivery, reading, sequence, root, *, yesterday, known) -> snapshot.Sealed:
-        on, aside = delivery.business_date, con.table("set_aside")
-        aside = aside.filter(aside.file == "accounts.csv").select(account_id=aside.key)
-        standing = con.create_table("standing", delinquency.age(con.table("accounts"), aside, yesterday, business_date=on))
-        facts = snapshot.NightFacts(
-            business_date=on,
-            issuer=delivery.issuer,
-            sequence=sequence,
-            replaces=None,
-            layout=delivery.layout.name,
-            content=delivery.content,
-            book=delivery.book,
-            rows=reading.rows,
-            used=reading.used,
-            set_aside=reading.set_aside,
-            previous=None,
-        )
-        seen = delinquency.known(known, con.table("accounts"), business_date=on)
-        return snapshot.seal(con, facts, standing=standing, known=seen, root=root)
-
-    def test_csv_parquet_and_the_core_s_own_gb18030_files_give_the_same_bytes(self, tmp_path) -> None:
-        first, *others = [self.nights(form, tmp_path / form) for form in ("canonical", "parquet", "gb18030")]
-        assert len(first) == 2
-        for other in others:
-            for night, same in zip(first, other, strict=True):
-                data = night.keys() - {"findings.parquet", "manifest.json"}
-                assert {name: same[name] for name in data} == {name: night[name] for name in data}
 
 
 class TestSealingAgain:
