@@ -314,13 +314,15 @@ def case_list(
 
 @audit_app.command("verify")
 def audit_verify(
-    case_id: Annotated[str | None, typer.Option("--case", help="Only this case's chain.")] = None, as_json: AsJson = False
+    case_id: Annotated[str | None, typer.Option("--case", help="Only this case's chain.")] = None,
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="Also every file of every sealed night.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recompute every hash of the event chains and compare them with the nights' manifests."""
     _start()
     from anhuan.clockwork import nightly
 
-    answer = nightly.verify(home(), case_id=case_id)
+    answer = nightly.verify(home(), case_id=case_id, snapshots=snapshots)
     if as_json:
         _print_json(answer)
     else:

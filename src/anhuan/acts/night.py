@@ -136,7 +136,14 @@ def _refusal(code: str, **facts: object) -> Sentence:
 
 
 def begin(delivery: Delivery, place: Place, *, snapshot: str, manifest_sha256: str, at: datetime) -> Night:
-    """Record that the sealed snapshot is being worked through; the night it replaces steps back at once."""
+    """Record that the sealed snapshot is being worked through; the night it replaces steps back at once.
+
+    A night begun before and interrupted goes on; should another release have sealed other bytes since, they count.
+    """
+    if place.known is not None:
+        place.known.snapshot, place.known.manifest_sha256 = snapshot, manifest_sha256
+        place.known.save(update_fields=["snapshot", "manifest_sha256"])
+        return place.known
     with transaction.atomic():
         if place.replacing is not None:
             Night.objects.filter(pk=place.replacing.pk).update(status=NightStatus.REPLACED)

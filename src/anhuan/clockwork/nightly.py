@@ -84,8 +84,9 @@ def run(
         if place.known is not None and place.known.status != NightStatus.RUNNING:
             nights.publish(place.known, home / "nights")
             return Outcome("unchanged", _in_order(place.known.result) | {"status": "unchanged"})
-        if place.refusals:
-            return _refuse(delivery, place.refusals, home=home, con=None, reading=None)
+        refusals = place.refusals or _damage(place.previous, home)
+        if refusals:
+            return _refuse(delivery, refusals, home=home, con=None, reading=None)
         return _work_through(delivery, place, home=home, workspace=workspace, ceiling=ceiling, progress=progress)
 
 
@@ -116,9 +117,7 @@ def _work_through(
         facts = _facts(delivery, place, reading)
         seen = delinquency.known(known, con.table("accounts"), business_date=delivery.business_date)
         sealed = snapshot.seal(con, facts, standing=standing, known=seen, root=sealed_nights)
-    night = place.known or nights.begin(
-        delivery, place, snapshot=sealed.folder.name, manifest_sha256=sealed.manifest_sha256, at=clock.now()
-    )
+    night = nights.begin(delivery, place, snapshot=sealed.folder.name, manifest_sha256=sealed.manifest_sha256, at=clock.now())
 
     steps = _steps(con, night, place, standing, sealed_nights)
     outcomes: dict[str, dict[str, Any]] = {}
@@ -157,6 +156,14 @@ def _age(con: Backend, delivery: feed.Delivery, yesterday: ibis.Table | None) ->
     set_aside_ids = aside.filter(aside.file == "accounts.csv", aside.key.notnull()).select(account_id=aside.key).distinct()
     standing = delinquency.age(con.table("accounts"), set_aside_ids, yesterday, business_date=delivery.business_date)
     return con.create_table("standing", standing, temp=True)
+
+
+def _damage(previous: Night | None, home: Path) -> tuple[feed.Sentence, ...]:
+    """What is wrong with the sealed night that tonight is compared with; nothing may be built on a damaged one."""
+    if previous is None:
+        return ()
+    found = snapshot.verify(home / "snapshots" / previous.snapshot, manifest_sha256=previous.manifest_sha256)
+    return tuple(feed.Sentence(damage.code, damage.zh, damage.en) for damage in found)
 
 
 def _facts(delivery: feed.Delivery, place: nights.Place, reading: feed.Reading) -> snapshot.NightFacts:
@@ -311,9 +318,17 @@ def _workspace(home: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def verify(home: Path, *, case_id: str | None = None) -> dict[str, Any]:
-    """Recompute the event chains and hold them against every night's manifest: `{"ok", "events", "first_bad"}`."""
+def verify(home: Path, *, case_id: str | None = None, snapshots: bool = False) -> dict[str, Any]:
+    """Recompute the event chains and hold them against every night's manifest: `{"ok", "events", "first_bad"}`.
+
+    `snapshots`: also every file of every sealed night against its manifest, which reads them all.
+    """
     anchors = [
         {"night": file.stem, **json.loads(file.read_text())["heads"]} for file in sorted((home / "nights").glob("*.json"))
     ]
-    return events.verify(case=case_id, anchors=anchors)
+    answer = events.verify(case=case_id, anchors=anchors)
+    if answer["ok"] and snapshots:
+        for night in Night.objects.exclude(status=NightStatus.RUNNING):
+            for said in _damage(night, home):
+                return {**answer, "ok": False, "first_bad": {"snapshot": night.snapshot, "code": said.code}}
+    return answer
