@@ -89,7 +89,7 @@ class Model:
 
     def retold(self, fresh: list[Paid], new: State, day: date) -> dict[str, dict[date, int]]:
         """For each customer a new payment concerns: what each earlier day from the first one touched on really was."""
-        earlier = [d for d in sorted(self.states) if d < day]
+        earlier = [d for d in sorted(self.states) if d < day and self.states[d].standing]
         told: dict[tuple[str, date], int] = {}
         holder: dict[tuple[str, date], str] = {}
         for payment in fresh:

@@ -35,7 +35,7 @@ class Broken(Exception):
     pass
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 @given(nights=st.lists(night, min_size=1, max_size=6))
 def test_records_stand_as_the_slow_model_says(nights: list[tuple[str, list, list]]) -> None:
     with transaction.atomic():

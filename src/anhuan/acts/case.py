@@ -1,3 +1,4 @@
+# ruff: noqa: S608  the names put into SQL here are our own; what was delivered goes as rows and parameters
 """The acts on cases: a night's standing becomes cases opened, moved, closed, re-opened and restated.
 
 Knows what a case is made of tonight (`portfolio.delinquency.by_customer`) against how it stands in records, and
@@ -11,12 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import ibis
-import pyarrow as pa
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
-from ibis import _
 from ibis.backends.duckdb import Backend
 from ibis.expr import types as ir
 
@@ -33,8 +31,9 @@ ACCOUNTS_BEFORE = "records_account_before"
 
 @dataclass(frozen=True)
 class _Tonight:
-    """What every statement of the absorption is told, as SQL parameters and for Python."""
+    """What the absorption works with: tonight's rows in DuckDB, the records in PostgreSQL, and what night it is."""
 
+    con: Backend
     cursor: CursorWrapper
     day: date
     sequence: int
@@ -43,11 +42,23 @@ class _Tonight:
     by: str
 
     def run(self, sql: str) -> int:
-        """Execute a statement with this night's parameters; returns how many rows it touched."""
+        """Execute a statement in PostgreSQL with this night's parameters; returns how many rows it touched."""
         told: dict[str, date | int | None] = {"day": self.day, "sequence": self.sequence, "replaced": self.replaced}
         self.cursor.execute(sql, told)
         touched: int = self.cursor.rowcount
         return touched
+
+    def ids(self, query: str) -> list[str]:
+        """The one column of a DuckDB query."""
+        return [row[0] for row in self.con.con.sql(query).fetchall()]
+
+    def bring(self, name: str, query: str, ids: list[str]) -> None:
+        """Make what PostgreSQL answers to `query` (one parameter, `ids`) a view of DuckDB's."""
+        self.con.con.register(name, bulk.fetch(self.cursor, query, [ids]))
+
+    def send(self, query: str, table: str, columns: list[str], *, freeze: bool = False) -> int:
+        """Copy the rows of a DuckDB query into a table of PostgreSQL's."""
+        return bulk.copy(self.cursor, table, columns, engine.batches(self.con, query, rows=bulk.BATCH), freeze=freeze)
 
 
 def absorb(
@@ -74,21 +85,22 @@ def absorb(
     Runs in the caller's transaction, which should end right after: readers of the case list wait from here on.
     """
     with connection.cursor() as cursor:
-        tonight = _Tonight(cursor, night.business_date, night.sequence, replacing.sequence if replacing else None, at, by)
+        replaced = replacing.sequence if replacing else None
+        tonight = _Tonight(con, cursor, night.business_date, night.sequence, replaced, at, by)
         keep_old: dict[type[Model], str] = {} if replacing else {Account: ACCOUNTS_BEFORE}
         with bulk.swap_together(cursor, Account, CaseFigures, keep_old=keep_old) as (fresh_accounts, fresh_figures):
             _remember_how_cases_stood(tonight)
-            book = _fill_accounts(con, tonight, fresh_accounts, standing=standing, accounts=accounts)
+            _fill_accounts(tonight, fresh_accounts, con.compile(standing), con.compile(accounts))
             # DuckDB sums up the customers while PostgreSQL sorts the accounts: two cores, two engines.
             with ThreadPoolExecutor(1) as meanwhile:
-                summed = meanwhile.submit(_numbers, con, standing)
+                summed = meanwhile.submit(_sum_up_customers, con, standing, accounts)
                 bulk.index(cursor, fresh_accounts)
-                numbers = summed.result()
-            still_open = _fill_figures(con, tonight, fresh_figures, numbers=numbers, customers=customers, book=book)
+                summed.result()
+            still_open = _fill_figures(tonight, fresh_figures, con.compile(customers))
             bulk.index(cursor, fresh_figures)
             cursor.execute(f"ANALYZE {fresh_figures}")  # the case list's totals are estimates
             counts = _move_cases(tonight, fresh_figures)
-            _restate_cases(tonight, restated)
+            _restate_cases(tonight, con.compile(restated) if restated is not None else None)
             cursor.execute("DROP TABLE stood, respanned, was_span, plan, signed")
     return {**counts, "open": still_open}
 
@@ -101,84 +113,86 @@ def _columns(model: type[Account | CaseFigures]) -> list[str]:
     return [str(field.column) for field in fields]
 
 
-def _send(cursor: CursorWrapper, table: str, columns: list[str], rows: ir.Table, *, freeze: bool = False) -> int:
-    return bulk.copy(cursor, table, columns, engine.batches(rows.select(*columns), rows=bulk.BATCH), freeze=freeze)
+_MONEY_THAT_MAKES_A_BALANCE = frozenset({"interest_minor", "penalty_minor", "fees_minor", "instalment_unbilled_minor"})
 
 
-def _fill_accounts(con: Backend, tonight: _Tonight, fresh: str, *, standing: ir.Table, accounts: ir.Table) -> ir.Table:
-    """Fill the successor of `Account`; returns its rows as a table of the delivery's connection."""
-    delivered = accounts.drop("line", *(set(delinquency.STANDING.names) & set(accounts.columns) - {"account_id"}))
-    present = standing.filter(standing.presence == Presence.PRESENT)
-    book = present.inner_join(delivered, "account_id").mutate(as_of=ibis.literal(tonight.day)).select(*_columns(Account))
-    kept = standing.filter(standing.presence != Presence.PRESENT)
-    ids = _ids(kept.account_id)
-    if ids:
-        details = _own(con, "account_details", _as_last_delivered(tonight, ids))
-        kept = kept.left_join(details, "account_id").drop("account_id_right")
-        nil = {name: kept[name].fill_null(0) for name in _MONEY_THAT_MAKES_A_BALANCE}
-        kept = kept.mutate(as_of=kept.as_of.fill_null(tonight.day), **nil)
-        book = book.union(kept.select(*(kept[name].cast(book[name].type()) for name in _columns(Account))))
-    _send(tonight.cursor, fresh, _columns(Account), book, freeze=True)
-    return book
+def _fill_accounts(tonight: _Tonight, fresh: str, standing: str, accounts: str) -> None:
+    """Fill the successor of `Account`: the standing's word first, then the delivered row's.
 
-
-_MONEY_THAT_MAKES_A_BALANCE = ("interest_minor", "penalty_minor", "fees_minor", "instalment_unbilled_minor")
-
-
-def _as_last_delivered(tonight: _Tonight, ids: list[str]) -> pa.Table:
-    """What a standing does not say of accounts without a usable row tonight, as of the business date before."""
+    An account without a usable row tonight keeps what else was known of it on the business date before, as DuckDB's
+    view `account_details`.
+    """
+    columns = _columns(Account)
+    details = [name for name in columns if name not in delinquency.STANDING.names]
     before = ACCOUNTS_BEFORE if tonight.replaced is not None else "records_account"
-    details = ["account_id", *(name for name in _columns(Account) if name not in delinquency.STANDING.names)]
-    query = f"SELECT {', '.join(details)} FROM {before} WHERE account_id = ANY(%s)"  # noqa: S608  our own names
-    return bulk.fetch(tonight.cursor, query, [ids])
-
-
-def _numbers(con: Backend, standing: ir.Table) -> ir.Table:
-    """The customers who may have an open case tonight, with their numbers."""
-    numbers = delinquency.by_customer(standing)
-    return _own(con, "case_numbers", numbers.filter((numbers.bucket > 0) | (numbers.missing_accounts > 0)))
-
-
-def _fill_figures(
-    con: Backend, tonight: _Tonight, fresh: str, *, numbers: ir.Table, customers: ir.Table, book: ir.Table
-) -> int:
-    """Fill the successor of `CaseFigures` with every case that is open tonight; returns how many."""
-    # Only vanished accounts left: the case stays open in its bucket, if it is open.
-    only_missing = _ids(numbers.filter(numbers.bucket == 0).customer_id)
-    held_open = _own(
-        con,
-        "cases_held_open",
-        bulk.fetch(
-            tonight.cursor,
-            "SELECT case_id, bucket AS bucket_before FROM records_case WHERE bucket > 0 AND case_id = ANY(%s)",
-            [only_missing],
-        ),
+    tonight.bring(
+        "account_details",
+        f"SELECT account_id, {', '.join(details)} FROM {before} WHERE account_id = ANY(%s)",
+        tonight.ids(f"SELECT account_id FROM ({standing}) WHERE presence <> '{Presence.PRESENT}'"),
     )
-    figures = numbers.left_join(held_open, numbers.customer_id == held_open.case_id).drop("case_id")
-    figures = figures.mutate(bucket=ibis.ifelse(_.bucket > 0, _.bucket, _.bucket_before)).filter(_.bucket.notnull())
-
-    people = customers.select("customer_id", "segment", "region_code")
-    set_aside = _ids(numbers.anti_join(people, "customer_id").customer_id)
-    if set_aside:
-        query = "SELECT customer_id, segment, region_code FROM records_customer WHERE customer_id = ANY(%s)"
-        people = people.union(_own(con, "people_set_aside", bulk.fetch(tonight.cursor, query, [set_aside])))
-    late = book.filter(book.bucket > 0, book.presence != Presence.MISSING, book.placed_with.notnull())
-    placed = late.group_by("customer_id").agg(placed_with=_.placed_with.min())
-    figures = figures.left_join(people, "customer_id").drop("customer_id_right")
-    figures = figures.left_join(placed, "customer_id").drop("customer_id_right").rename(case_id="customer_id")
-    unknown = {name: figures[name].fill_null("") for name in ("segment", "region_code", "placed_with")}
-    return _send(tonight.cursor, fresh, _columns(CaseFigures), figures.mutate(**unknown), freeze=True)
-
-
-def _own(con: Backend, name: str, rows: ir.Table | pa.Table) -> ir.Table:
-    """`rows` as a temporary table of the delivery's connection."""
-    table: ir.Table = con.create_table(name, rows, temp=True, overwrite=True)
-    return table
+    today = f"DATE '{tonight.day}'"
+    said = {name: f"s.{name}" for name in columns if name in delinquency.STANDING.names}
+    delivered = said | {name: f"a.{name}" for name in details} | {"as_of": today}
+    kept = said | {name: f"d.{name}" for name in details} | {"as_of": f"coalesce(d.as_of, {today})"}
+    kept |= {name: f"coalesce(d.{name}, 0)" for name in _MONEY_THAT_MAKES_A_BALANCE}
+    query = f"""
+        SELECT {", ".join(delivered[name] for name in columns)}
+        FROM ({standing}) s JOIN ({accounts}) a USING (account_id) WHERE s.presence = '{Presence.PRESENT}'
+        UNION ALL
+        SELECT {", ".join(kept[name] for name in columns)}
+        FROM ({standing}) s LEFT JOIN account_details d USING (account_id) WHERE s.presence <> '{Presence.PRESENT}'
+    """
+    tonight.send(query, fresh, columns, freeze=True)
 
 
-def _ids(column: ir.Column) -> list[str]:
-    ids: list[str] = column.to_pyarrow().to_pylist()
-    return ids
+def _sum_up_customers(con: Backend, standing: ir.Table, accounts: ir.Table) -> None:
+    """DuckDB's tables `case_numbers`, the customers who may have an open case tonight, and `case_placements`."""
+    numbers = delinquency.by_customer(standing)
+    query = con.compile(numbers.filter((numbers.bucket > 0) | (numbers.missing_accounts > 0)))
+    con.con.execute(f"CREATE OR REPLACE TEMPORARY TABLE case_numbers AS {query}")
+    late = con.compile(standing.filter(delinquency.in_arrears(standing)))
+    con.con.execute(
+        f"""
+        CREATE OR REPLACE TEMPORARY TABLE case_placements AS
+        SELECT late.customer_id, min(coalesce(a.placed_with, d.placed_with)) AS placed_with
+        FROM ({late}) late
+             LEFT JOIN (SELECT * FROM ({con.compile(accounts)}) WHERE placed_with IS NOT NULL) a USING (account_id)
+             LEFT JOIN account_details d USING (account_id)
+        WHERE coalesce(a.placed_with, d.placed_with) IS NOT NULL GROUP BY late.customer_id
+        """
+    )
+
+
+_FIGURES = """
+SELECT n.customer_id AS case_id, CASE WHEN n.bucket > 0 THEN n.bucket ELSE h.bucket END AS bucket, n.days_past_due,
+       n.currency, n.past_due_amount_minor, n.balance_total_minor, n.accounts, n.overdue_accounts, n.missing_accounts,
+       n.other_currencies, coalesce(c.segment, k.segment, '') AS segment,
+       coalesce(c.region_code, k.region_code, '') AS region_code, coalesce(p.placed_with, '') AS placed_with
+FROM case_numbers n LEFT JOIN cases_held_open h ON h.case_id = n.customer_id LEFT JOIN ({customers}) c USING (customer_id)
+     LEFT JOIN people_set_aside k USING (customer_id) LEFT JOIN case_placements p USING (customer_id)
+WHERE n.bucket > 0 OR h.bucket IS NOT NULL
+"""
+
+
+def _fill_figures(tonight: _Tonight, fresh: str, customers: str) -> int:
+    """Fill the successor of `CaseFigures` with every case that is open tonight; returns how many.
+
+    A case of which only vanished accounts are left stays open in its bucket, if it is open. Of a person whose row was
+    set aside, or who was not delivered, the records know the segment and the region.
+    """
+    tonight.bring(
+        "cases_held_open",
+        "SELECT case_id, bucket FROM records_case WHERE bucket > 0 AND case_id = ANY(%s)",
+        tonight.ids("SELECT customer_id FROM case_numbers WHERE bucket = 0"),
+    )
+    tonight.bring(
+        "people_set_aside",
+        "SELECT customer_id, segment, region_code FROM records_customer WHERE customer_id = ANY(%s)",
+        tonight.ids(f"SELECT customer_id FROM case_numbers ANTI JOIN ({customers}) c USING (customer_id)"),
+    )
+    columns = _columns(CaseFigures)
+    query = f"SELECT {', '.join(columns)} FROM ({_FIGURES.format(customers=customers)})"
+    return tonight.send(query, fresh, columns, freeze=True)
 
 
 # --- cases against tonight ----------------------------------------------------------------------------------------
@@ -367,7 +381,7 @@ FROM firsts f
 """
 
 
-def _restate_cases(tonight: _Tonight, restated: ir.Table | None) -> None:
+def _restate_cases(tonight: _Tonight, restated: str | None) -> None:
     """Rewrite the bucket spans of cases of which tonight tells that their past was other than recorded."""
     cursor = tonight.cursor
     if restated is not None:
@@ -375,7 +389,8 @@ def _restate_cases(tonight: _Tonight, restated: ir.Table | None) -> None:
             "CREATE TEMPORARY TABLE retold"
             ' (case_id varchar(32) COLLATE "C", business_date date, bucket smallint) ON COMMIT DROP'
         )
-        _send(cursor, "retold", ["case_id", "business_date", "bucket"], restated.rename(case_id="customer_id"))
+        query = f"SELECT customer_id, business_date, bucket FROM ({restated})"
+        tonight.send(query, "retold", ["case_id", "business_date", "bucket"])
         for statements in (_TOLD, _KEEP_HOW_THEIR_PAST_READ, _WRITE_PAST):
             tonight.run(statements)
         cursor.execute("DROP TABLE retold, told")

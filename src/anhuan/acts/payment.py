@@ -34,7 +34,7 @@ _NAMED = 20
 
 
 def absorb(
-    con: Backend,  # noqa: ARG001  whatever absorbs a delivery is given its connection
+    con: Backend,
     *,
     payments: ir.Table,
     night: Night,
@@ -42,7 +42,7 @@ def absorb(
 ) -> dict[str, Any]:
     """Keep the postings of `payments` that are not known yet, as brought by `night`.
 
-    `payments`: the usable rows of payments.csv with `amount_minor` and the account's `currency`. When the night takes
+    `payments`: a table of `con`, the usable rows of payments.csv with `amount_minor` and the account's `currency`. When the night takes
     the place of `replacing`, what that one first brought is withdrawn before. Returns `{"new", "replayed", "differing",
     "differing_ids", "withdrawn"}`: a replayed posting is known with the same content and changes nothing; a differing
     one is known with other content, and what is known stands. Runs in the caller's transaction.
@@ -55,9 +55,9 @@ def absorb(
             withdrawn = cursor.rowcount
         cursor.execute("CREATE TEMPORARY TABLE posted (LIKE records_payment) ON COMMIT DROP")
         cursor.execute("ALTER TABLE posted DROP COLUMN sequence")
-        unsaid = {name: payments[name].fill_null("") for name in ("reverses", "channel")}
-        rows = payments.mutate(**unsaid).select(*_COLUMNS)
-        bulk.copy(cursor, "posted", _COLUMNS, engine.batches(rows, rows=bulk.BATCH))
+        unsaid = ", ".join(f"coalesce({name}, '')" if name in ("reverses", "channel") else name for name in _COLUMNS)
+        query = f"SELECT {unsaid} FROM ({con.compile(payments)})"  # noqa: S608
+        bulk.copy(cursor, "posted", _COLUMNS, engine.batches(con, query, rows=bulk.BATCH))
         cursor.execute(_KNOWN, [_NAMED])
         replayed, differing, differing_ids = cursor.fetchone()
         cursor.execute(

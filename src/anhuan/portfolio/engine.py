@@ -10,7 +10,6 @@ from pathlib import Path
 import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
-from ibis.expr import types as ir
 
 _SPILL = "spill"
 
@@ -38,14 +37,13 @@ def connect(workspace: Path, *, memory_bytes: int = 2 << 30, threads: int | None
     return con
 
 
-def batches(table: ir.Table, *, rows: int) -> pa.RecordBatchReader:
-    """The rows of `table` as a stream of Arrow batches of `rows`, worked out while they are read.
+def batches(con: Backend, query: str, *, rows: int) -> pa.RecordBatchReader:
+    """The rows of `query` (`con.compile` gives an Ibis table's) as Arrow batches of `rows`, worked out while read.
 
     Ibis 12's own `to_pyarrow_batches` asks DuckDB for a method that DuckDB 2 no longer has. Until the stream has been
-    read to its end the connection can run nothing else; `ibis.memtable`s are not seen, tables of the connection are.
+    read to its end the connection can run nothing else.
     """
-    con: Backend = table.get_backend()
-    reader: pa.RecordBatchReader = con.con.sql(con.compile(table)).to_arrow_reader(rows)
+    reader: pa.RecordBatchReader = con.con.sql(query).to_arrow_reader(rows)
     return reader
 
 
