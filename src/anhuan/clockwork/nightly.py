@@ -206,11 +206,10 @@ def _steps(
 
 def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: Path) -> ibis.Table | None:
     """What back-dated payments say the buckets of already sealed nights would have been; None when there are none."""
-    payments = con.table("payments")
     sealed = list(Night.objects.filter(status=NightStatus.SEALED, business_date__lt=night.business_date))
     if not sealed:
         return None
-    backdated = payments.filter(payments.effective_on <= sealed[-1].business_date)
+    backdated = payment.backdated(con, night=night, until=sealed[-1].business_date)
     earliest = backdated.effective_on.min().to_pyarrow().as_py()
     if earliest is None:
         return None
@@ -223,7 +222,7 @@ def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: P
             for n in concerned
         )
     )
-    return delinquency.restate(history, backdated.select("account_id", "effective_on"), standing)
+    return delinquency.restate(history, backdated, standing)
 
 
 def heaps(reading: feed.Reading, standing: ibis.Table) -> dict[str, int]:
