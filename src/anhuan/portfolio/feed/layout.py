@@ -418,7 +418,9 @@ def _record(table: _Table | None, money: str, separator: str | None) -> Record |
 def _flag(table: _Table | None, money: str, separator: str | None) -> Flag | None:
     if table is None:
         return None
-    path = table.take("path", str, "{name}.ok")
+    path: str = table.take("path", str, "{name}.ok")
+    if re.sub(r"\{name\}|\{stem\}", "", path).strip("{}") != re.sub(r"\{name\}|\{stem\}", "", path) or "/" in path:
+        raise _Wrong(table.at("path"), "只能含 {name} 或 {stem}", "it can hold {name} or {stem} alone")
     rest = {key: value for key, value in table.values.items() if key != "path"}
     record = _record(_Table(table.where, rest), money, separator)
     return None if record is None else Flag(path, record)

@@ -33,6 +33,10 @@ PRIVATE = "[\\x00\\x{10F500}-\\x{10F6FF}]"
 _BOM = codecs.BOM_UTF8
 _PATIENCE = 1 << 16
 _GUESSES = ("utf-8", "gb18030", "big5")
+# A few characters of GBK happen to be valid UTF-8 (路 is the bytes of ·), but of other scripts: it takes some that
+# would be Chinese there to say that a file is UTF-8.
+_CHINESE_LEADS = [bytes([lead]) for lead in range(0xE4, 0xEA)]
+_ENOUGH = 5
 
 
 @dataclass(frozen=True)
@@ -157,14 +161,15 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
     decoder = codecs.getincrementaldecoder(encoding)(errors=marks.name)
     utf8 = codecs.getincrementaldecoder("utf-8")()
     loaded = Loaded(0, odd=True)
-    may_be_utf8, wide, held, last = encoding not in {"utf-8", "ascii"}, False, "", ""
+    may_be_utf8, chinese, held, last = encoding not in {"utf-8", "ascii"}, 0, "", ""
     with os.fdopen(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
         for chunk in (*_chunks(path), b""):
             final = not chunk
             if marks.met > _PATIENCE and decoder.errors != "replace":
                 decoder.errors = "replace"
             if may_be_utf8 and not chunk.isascii():
-                wide, may_be_utf8 = True, _decodes(utf8, chunk)
+                may_be_utf8 = _decodes(utf8, chunk)
+                chinese += sum(map(chunk.count, _CHINESE_LEADS))
             text = held + decoder.decode(chunk, final)
             if loaded.lines == 0 and not last:
                 text = text.removeprefix("\ufeff")
@@ -179,7 +184,7 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
                 progress(loaded.lines, weight.lines)
     loaded.lines += last not in {"", "\n"}
     loaded.undecodable = marks.met
-    loaded.mistaken = wide and may_be_utf8 and _decodes(utf8, b"", final=True)
+    loaded.mistaken = chinese >= _ENOUGH and may_be_utf8 and _decodes(utf8, b"", final=True)
     loaded.guess = _guess(path, encoding) if marks.met else None
     return loaded
 
