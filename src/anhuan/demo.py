@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -127,6 +128,7 @@ def _free_port(wanted: int) -> int:
 
 def _serve(port: int, say: Say) -> int:
     command = [sys.executable, "-m", "anhuan", "serve", "--port", str(port)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # end as with Ctrl-C, and so take the site along
     server = subprocess.Popen(command)
     try:
         if not _answers(port, server):

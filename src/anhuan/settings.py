@@ -547,6 +547,7 @@ TIME_ZONE = "Asia/Shanghai"
 STATIC_URL = f"/static/{metadata.version('anhuan')}/"
 STATICFILES_DIRS: list[Path] = []
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_MAX_AGE = 31_536_000 if SET.production else 0
 
 SESSION_COOKIE_AGE = 12 * 3600
