@@ -36,7 +36,7 @@ FLAGS = (
 )
 PASSWORD = "open-the-desk-2026"
 # The nights reach over a month's end, so that a month's roll rates exist.
-FIRST_NIGHT, NIGHTS, ACCOUNTS = "2026-10-30", 4, 700
+FIRST_NIGHT, NIGHTS, ACCOUNTS = "2026-10-30", 4, 900
 CLOCK = "2026-11-03T09:30:00+08:00"
 
 
@@ -57,11 +57,18 @@ class Desk:
     def log(self) -> Path:
         return self.home / "site.log"
 
-    def anhuan(self, *arguments: str, told: str = "", code: int = 0) -> Any:
+    def anhuan(self, *arguments: str, told: str = "", code: int = 0, clock: str = CLOCK) -> Any:
         """Run the command; its JSON when it was asked for, else its words."""
         command = [sys.executable, "-m", "anhuan", *arguments]
         ran = subprocess.run(
-            command, env=self.environment, input=told, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False
+            command,
+            env={**self.environment, "ANHUAN_CLOCK": clock},
+            input=told,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=300,
+            check=False,
         )
         assert ran.returncode == code, f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         return json.loads(ran.stdout) if "--json" in arguments else ran.stdout
@@ -77,7 +84,7 @@ class Desk:
     def fill(self, deliveries: Path) -> None:
         """Have the bank write its nights, and work them through."""
         generator = ROOT / "examples/firstbank/generate.py"
-        size = ["--nights", str(NIGHTS), "--accounts", str(ACCOUNTS), "--from", FIRST_NIGHT, "--seed", "11"]
+        size = ["--nights", str(NIGHTS), "--accounts", str(ACCOUNTS), "--from", FIRST_NIGHT, "--seed", "8"]
         subprocess.run(
             [sys.executable, str(generator), *size, "--form", "canonical", "--out", str(deliveries)],
             check=True,
@@ -123,6 +130,11 @@ class Desk:
     @cached_property
     def nights(self) -> list[dict[str, Any]]:
         return list(self.anhuan("nights", "--json"))
+
+    @cached_property
+    def open_cases(self) -> dict[str, dict[str, Any]]:
+        """The open cases by id, most past due first."""
+        return {row["case_id"]: row for row in self.anhuan("case", "list", "--limit", "10000", "--json")}
 
     @cached_property
     def personal(self) -> set[str]:

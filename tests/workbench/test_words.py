@@ -105,6 +105,6 @@ def test_placeholders_survive_translation(catalogue: ModuleType) -> None:
 def test_the_compiled_catalogue_is_read_by_django() -> None:
     template = engines["django"].from_string("{% load i18n %}{% translate 'Dashboard' %} {% translate 'Open' context 'case' %}")
     with translation.override("zh-hans"):
-        assert template.render() == "总览 在催"
+        assert template.render() == "看板 在催"
     with translation.override("en"):
         assert template.render() == "Dashboard Open"

@@ -135,6 +135,21 @@
 
   document.addEventListener("htmx:responseError", (event) => say(`${event.detail.xhr.status} ${event.detail.xhr.statusText}`));
 
+  // --- A table that scrolls can be reached and scrolled by keyboard; one that does not is no stop on the way.
+
+  function markScrolling() {
+    document.querySelectorAll(".table-responsive").forEach((table) => {
+      const scrolls = table.scrollWidth > table.clientWidth + 1 || table.scrollHeight > table.clientHeight + 1;
+      if (scrolls) table.tabIndex = 0;
+      else table.removeAttribute("tabindex");
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", markScrolling);
+  document.addEventListener("htmx:afterSettle", markScrolling);
+  document.addEventListener("toggle", markScrolling, true);
+  window.addEventListener("resize", markScrolling);
+
   // --- Revealed data goes out of sight after a while, and never comes back with the back button.
 
   let hiding = 0;
