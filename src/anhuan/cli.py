@@ -377,7 +377,7 @@ def serve(
     _start(migrate=True)
     from anhuan import wsgi
 
-    _say(f"http://{host}:{port}/")
+    _say(f"Serving http://{host}:{port}/ until Ctrl-C.")
     wsgi.serve(host=host, port=port, workers=workers)
 
 

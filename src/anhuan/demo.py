@@ -45,14 +45,14 @@ def run(home: Path, *, port: int, nights: int, accounts: int, progress: Progress
         return 3
     password = _demo_user(home)
     port = _free_port(port)
-    address = f"http://127.0.0.1:{port}/"
-    say(
-        f"\n  安还 Anhuan    {address}\n"
+    return _serve(
+        port,
+        say,
+        f"\n  安还 Anhuan    http://127.0.0.1:{port}/\n"
         f"  用户 user      {USER}\n"
         f"  密码 password  {password}\n\n"
-        "  Ctrl-C ends the demonstration; `make demo` starts it again in seconds.\n"
+        "  Ctrl-C ends the demonstration; `make demo` starts it again in seconds.\n",
     )
-    return _serve(port, say)
 
 
 def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress, say: Say) -> bool:
@@ -100,16 +100,19 @@ def _demo_user(home: Path) -> str:
     """The password of the demonstration's user, made on the first run and kept in the home's secrets."""
     from anhuan import clock
     from anhuan.acts import staff
+    from anhuan.records.staff import Staff
 
     kept = home / "secrets" / "demo_password"
-    if kept.exists():
-        return kept.read_text().strip()
-    password = secrets.token_urlsafe(9)
-    staff.create_staff(
-        username=USER, password=password, role="operations", language="zh-hans", at=clock.now(), by="system:demo"
-    )
-    with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(password + "\n")
+    if not kept.exists():  # kept before the user is made: a start cut short in between must not lose it
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(12) + "\n")
+    password = kept.read_text().strip()
+    if not Staff.objects.filter(username=USER).exists():
+        refused = staff.create_staff(
+            username=USER, password=password, role="operations", language="zh-hans", at=clock.now(), by="system:demo"
+        )
+        if refused is not None:
+            raise RuntimeError(refused.en)
     return password
 
 
@@ -126,7 +129,7 @@ def _free_port(wanted: int) -> int:
     raise OSError(f"No free port between {wanted} and {wanted + 99}.")
 
 
-def _serve(port: int, say: Say) -> int:
+def _serve(port: int, say: Say, welcome: str) -> int:
     command = [sys.executable, "-m", "anhuan", "serve", "--port", str(port)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # end as with Ctrl-C, and so take the site along
     server = subprocess.Popen(command)
@@ -134,6 +137,7 @@ def _serve(port: int, say: Say) -> int:
         if not _answers(port, server):
             say("The site did not answer within a minute.")
             return 70
+        say(welcome)
         if os.environ.get("DEMO_EXIT"):
             return 0
         return server.wait()
