@@ -48,21 +48,27 @@ class Paid:
     kind: str = "payment"
 
 
-ACCOUNTS = pa.schema(
-    [("line", pa.int64()), ("account_id", pa.string()), ("customer_id", pa.string()), ("product", pa.string())]
-    + [("currency", pa.string()), ("opened_on", pa.date32()), ("block_code", pa.string())]
-    + [(f"{name}_minor", pa.int64()) for name in ("credit_limit", "balance_total", "principal", "interest", "penalty", "fees")]
-    + [(f"{name}_minor", pa.int64()) for name in ("instalment_unbilled", "minimum_due", "past_due_amount")]
-    + [("past_due_since", pa.date32()), ("cycle_day", pa.int16()), ("statement_date", pa.date32()), ("due_date", pa.date32())]
-    + [("last_payment_on", pa.date32()), ("last_payment_amount_minor", pa.int64()), ("autopay", pa.bool_())]
-    + [("behaviour_score", pa.int16()), ("collection_score", pa.int16()), ("classification", pa.string())]
-    + [("placed_with", pa.string())]
-)
-PAYMENTS = pa.schema(
-    [("line", pa.int64()), ("payment_id", pa.string()), ("account_id", pa.string()), ("posted_on", pa.date32())]
-    + [("effective_on", pa.date32()), ("amount_minor", pa.int64()), ("kind", pa.string()), ("reverses", pa.string())]
-    + [("channel", pa.string()), ("currency", pa.string())]
-)
+_TYPES = {"text": pa.string(), "money": pa.int64(), "date": pa.date32(), "small": pa.int16(), "flag": pa.bool_()}
+_ACCOUNT_COLUMNS = {
+    "text": "account_id customer_id product currency block_code classification placed_with",
+    "money": "line credit_limit_minor balance_total_minor principal_minor interest_minor penalty_minor fees_minor "
+    "instalment_unbilled_minor minimum_due_minor past_due_amount_minor last_payment_amount_minor",
+    "date": "opened_on past_due_since statement_date due_date last_payment_on",
+    "small": "cycle_day behaviour_score collection_score",
+    "flag": "autopay",
+}
+_PAYMENT_COLUMNS = {
+    "text": "payment_id account_id kind reverses channel currency",
+    "money": "line amount_minor",
+    "date": "posted_on effective_on",
+}
+
+
+def _schema(columns: dict[str, str]) -> pa.Schema:
+    return pa.schema([(name, _TYPES[kind]) for kind, names in columns.items() for name in names.split()])
+
+
+ACCOUNTS, PAYMENTS = _schema(_ACCOUNT_COLUMNS), _schema(_PAYMENT_COLUMNS)
 
 
 def accounts_table(cards: Iterable[Card], day: date) -> pa.Table:

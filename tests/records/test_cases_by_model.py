@@ -8,14 +8,14 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.records.nightfall import Books, Card, Paid
+from tests.records.slow_model import Model, day_of
 
 from anhuan.acts import case as acts
 from anhuan.records import events
 from anhuan.records.account import Account
 from anhuan.records.case import BucketSpan, Case, CaseFigures
 from anhuan.records.events import Event
-from tests.records.nightfall import Books, Card, Paid
-from tests.records.slow_model import Model, day_of
 
 pytestmark = pytest.mark.django_db
 
@@ -57,15 +57,16 @@ def test_records_stand_as_the_slow_model_says(nights: list[tuple[str, list, list
 
 def broken_night(books: Books, number: int, cards: list[Card], paid: list[Paid]) -> None:
     """The night up to its last statement, and then the power fails."""
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(Broken), transaction.atomic():
-        ran = acts._restate_cases
+    ran = acts._restate_cases
 
-        def fails(*arguments: object) -> None:
-            ran(*arguments)  # type: ignore[arg-type]
-            raise Broken
+    def fails(*arguments: object) -> None:
+        ran(*arguments)  # type: ignore[arg-type]
+        raise Broken
 
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(acts, "_restate_cases", fails)
-        books.night(number, cards, paid)
+        with pytest.raises(Broken), transaction.atomic():
+            books.night(number, cards, paid)
 
 
 def assert_agreed(model: Model) -> None:

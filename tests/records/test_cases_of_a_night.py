@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from tests.records.nightfall import FIRST_DAY, Books, Card, Paid, customer
 
 from anhuan.acts.case import ACCOUNTS_BEFORE
 from anhuan.records import events
 from anhuan.records.account import Account
 from anhuan.records.case import BucketSpan, Case, CaseFigures
 from anhuan.records.events import Event
-from tests.records.nightfall import FIRST_DAY, Books, Card, Paid, customer
 
 pytestmark = pytest.mark.django_db
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from tests.records.nightfall import Books, Card
 
 from anhuan.records import events
 from anhuan.records.case import Case
 from anhuan.records.events import Event
-from tests.records.nightfall import Books, Card
 
 pytestmark = pytest.mark.django_db
 
@@ -84,8 +84,10 @@ REFUSED = {
     "update of nothing": "UPDATE records_event SET kind = 'x' WHERE false",
     "delete": "DELETE FROM records_event",
     "truncate": "TRUNCATE records_event CASCADE",
-    "upsert": "INSERT INTO records_event (id, chain, number, kind, at, by, body, hash) SELECT id, chain, number, kind, at, by, body,"
-    " hash FROM records_event ON CONFLICT (id) DO UPDATE SET kind = 'x'",
+    "upsert": (
+        "INSERT INTO records_event (id, chain, number, kind, at, by, body, hash) SELECT id, chain, number, kind, at, by, body,"
+        " hash FROM records_event ON CONFLICT (id) DO UPDATE SET kind = 'x'"
+    ),
     "merge": "MERGE INTO records_event e USING (SELECT 1) x ON true WHEN MATCHED THEN DELETE",
 }
 
@@ -163,8 +165,10 @@ FORGERIES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "a changed event rehashed alone": (
         [
             "UPDATE records_event SET body = '{}' WHERE chain = 'C1' AND number = 2",
-            "UPDATE records_event SET hash = records_event_hash(previous, chain, number, kind, at, by, body)"
-            " WHERE chain = 'C1' AND number = 2",
+            (
+                "UPDATE records_event SET hash = records_event_hash(previous, chain, number, kind, at, by, body)"
+                " WHERE chain = 'C1' AND number = 2"
+            ),
         ],
         {"chain": "C1", "number": 3, "reason": "link_broken"},
     ),
@@ -190,8 +194,11 @@ FORGERIES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "a case gone": (["DELETE FROM records_case WHERE case_id = 'C2'"], {"chain": "C2", "number": 4, "reason": "case_missing"}),
     "an event put in at the end": (
         [
-            "INSERT INTO records_event (chain, number, kind, at, by, body, previous, hash) SELECT chain, 5, kind, at, by, body, hash,"
-            " records_event_hash(hash, chain, 5, kind, at, by, body) FROM records_event WHERE chain = 'C1' AND number = 4"
+            (
+                "INSERT INTO records_event (chain, number, kind, at, by, body, previous, hash) SELECT chain, 5, kind, at, by, body,"
+                " hash, records_event_hash(hash, chain, 5, kind, at, by, body) FROM records_event"
+                " WHERE chain = 'C1' AND number = 4"
+            )
         ],
         {"chain": "C1", "number": 5, "reason": "head_differs"},
     ),
@@ -219,8 +226,10 @@ THOROUGH: dict[str, list[str]] = {
         "UPDATE records_case SET events = 0, head = NULL WHERE case_id = 'C2'",
     ],
     "history rewritten with all its hashes": [
-        "UPDATE records_event SET body = '{}', hash = records_event_hash(previous, chain, number, kind, at, by, '{}')"
-        " WHERE chain = 'C1' AND number = 1",
+        (
+            "UPDATE records_event SET body = '{}', hash = records_event_hash(previous, chain, number, kind, at, by, '{}')"
+            " WHERE chain = 'C1' AND number = 1"
+        ),
         *rehashed("C1", 2),
     ],
 }
