@@ -127,7 +127,12 @@ def _parquet(name: str) -> str:
 
 
 def vouch(
-    folder: Path, rows: Rows, *, sums: Sequence[str] = ("balance_total",), names: Mapping[str, str] | None = None, **manifest: Any
+    folder: Path,
+    rows: Rows,
+    *,
+    sums: Sequence[str] = ("balance_total",),
+    names: Mapping[str, str] | None = None,
+    **manifest: Any,
 ) -> Path:
     """Write the manifest of what lies in `folder`; `manifest` changes keys of it (None removes one)."""
     files = []

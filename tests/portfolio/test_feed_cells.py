@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from tests.portfolio.feeds import Outcome, account, contact, customer, night, payment, read, write
 
 from anhuan.portfolio.feed.columns import FILES
-from tests.portfolio.feeds import Outcome, account, contact, customer, night, payment, read, write
 
 FINE = None
 MAKE = {"customers": customer, "contact_points": contact, "accounts": account, "payments": payment}
@@ -54,7 +54,11 @@ CASES: list[tuple[str, dict[str, str], tuple[str, str] | None]] = [
     ("customers", {"flags": "deceased;famous"}, ("flags", "flag_unknown")),
     ("customers", {"id_type": "resident_id", "id_number": "11010519491231002X", "birth_date": "1949-12-31"}, FINE),
     ("customers", {"id_type": "resident_id", "id_number": "11010519491231002x", "birth_date": ""}, FINE),
-    ("customers", {"id_type": "resident_id", "id_number": "110105194912310021", "birth_date": ""}, ("id_number", "id_number_invalid")),
+    (
+        "customers",
+        {"id_type": "resident_id", "id_number": "110105194912310021", "birth_date": ""},
+        ("id_number", "id_number_invalid"),
+    ),
     ("customers", {"id_type": "resident_id", "id_number": "110105491231002"}, ("id_number", "id_number_invalid")),
     ("customers", {"id_type": "resident_id", "id_number": ""}, FINE),
     ("customers", {"id_type": "passport", "id_number": "110105194912310021"}, FINE),

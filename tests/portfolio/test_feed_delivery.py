@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.portfolio.feeds import account, contact, customer, night, payment, read, vouch, write
 
 from anhuan.portfolio import feed
-from tests.portfolio.feeds import account, contact, customer, night, payment, read, vouch, write
 
 SOUND = night([customer()], [contact()], [account()], [payment()])
 
@@ -27,7 +27,12 @@ def test_a_delivery_knows_whose_night_it_is(tmp_path) -> None:
     book = {"CNY": {"accounts": 410000, "balance_total": "9876543210.00"}}
     folder = write(tmp_path / "d", SOUND, book=book, replaces=6)
     delivery = feed.open_delivery(folder, layout=None, search=[])
-    assert (delivery.issuer, delivery.business_date, delivery.sequence, delivery.replaces) == ("testbank", date(2026, 11, 20), 7, 6)
+    assert (delivery.issuer, delivery.business_date, delivery.sequence, delivery.replaces) == (
+        "testbank",
+        date(2026, 11, 20),
+        7,
+        6,
+    )
     assert (delivery.layout.name, delivery.book) == ("canonical/1", book)
     assert list(delivery.files) == ["customers.csv", "contact_points.csv", "accounts.csv", "payments.csv"]
 
@@ -239,7 +244,7 @@ def test_a_file_changed_while_it_is_read_refuses(tmp_path) -> None:
 
     # The customers were read by then; what counts is that they are not what was weighed when they were.
     assert read(folder, progress=meddle).refused_for() == []
-    outcome = read(folder, progress=lambda name, done, total: (folder / name).touch())
+    outcome = read(folder, progress=lambda name, *_: (folder / name).touch())
     assert set(outcome.refused_for()) >= {"file_changed"}
 
 
@@ -254,7 +259,9 @@ def _header(folder: Path, name: str, change) -> Path:
 
 
 def test_a_missing_required_column_refuses_naming_it(tmp_path) -> None:
-    folder = _header(write(tmp_path / "d", SOUND), "accounts.csv", lambda line: line.replace(b"past_due_since", b"overdue_since"))
+    folder = _header(
+        write(tmp_path / "d", SOUND), "accounts.csv", lambda line: line.replace(b"past_due_since", b"overdue_since")
+    )
     [said] = read(vouch(folder, SOUND)).reading.refusals
     assert said.code == "column_missing"
     assert said.en == "accounts.csv lacks the required column past_due_since."

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
+from tests.portfolio.bankform import COUNTS, DATES, MONEY, TRUTHS, bank_layout, plain, write_bank
 from tests.portfolio.feeds import (
     COLUMNS,
     DAY,
@@ -32,14 +30,6 @@ from tests.portfolio.feeds import (
 )
 
 SOUND = night([customer()], [contact(value="北京市朝阳区建国路 88 号", kind="address")], [account()], [payment()])
-
-
-def plain(outcome: Outcome) -> dict[str, list[dict[str, object]]]:
-    """The usable rows without their line numbers, which depend on the form."""
-    return {
-        name: [{column: cell for column, cell in row.items() if column != "line"} for row in outcome.tables[name]]
-        for name in ("customers", "contact_points", "accounts", "payments")
-    }
 
 
 # --- The canonical form -----------------------------------------------------------------------------------------------
@@ -106,8 +96,17 @@ def test_every_line_may_quote_as_it_likes(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ['王"小明', '王"小明"', '"王"小明', '"王小明', '王小明"', '"王"",小明', '"王小明" ', "\"王\n小明\""],
-    ids=["inside", "pair inside", "text after", "never closed", "never opened", "doubled, never closed", "blank after", "line break"],
+    ['王"小明', '王"小明"', '"王"小明', '"王小明', '王小明"', '"王"",小明', '"王小明" ', '"王\n小明"'],
+    ids=[
+        "inside",
+        "pair inside",
+        "text after",
+        "never closed",
+        "never opened",
+        "doubled, never closed",
+        "blank after",
+        "line break",
+    ],
 )
 def test_quotes_that_make_no_sense_set_the_line_aside_and_no_other(tmp_path, name) -> None:
     rows = night([customer(1), customer(2)], filler=600)
@@ -115,7 +114,7 @@ def test_quotes_that_make_no_sense_set_the_line_aside_and_no_other(tmp_path, nam
     file = folder / "customers.csv"
     file.write_text(file.read_text().replace("王小明", name, 1))
     outcome = read(vouch(folder, rows, sums=()))
-    said = [one for one in outcome.found("customers.csv")]
+    said = outcome.found("customers.csv")
     assert {code for _, _, _, code in said} == {"line_quoting"}
     assert {line for _, line, _, _ in said} == ({2, 3} if "\n" in name else {2})
     assert len(outcome.tables["customers"]) == 601
@@ -197,12 +196,6 @@ def test_utf_8_read_as_something_else_is_told(tmp_path) -> None:
 
 # --- Parquet ----------------------------------------------------------------------------------------------------------
 
-MONEY = {name for name in COLUMNS["accounts.csv"] if name.endswith(("amount", "total", "limit", "due"))} - {"past_due_since"}
-MONEY |= {"principal", "interest", "penalty", "fees", "instalment_unbilled", "amount"}
-DATES = {"birth_date", "opened_on", "past_due_since", "statement_date", "due_date", "last_payment_on", "posted_on", "effective_on"}
-TRUTHS = {"valid", "reserved", "autopay"}
-COUNTS = {"cycle_day", "behaviour_score", "collection_score"}
-
 
 def _typed(name: str, money: pa.DataType, day: pa.DataType) -> pa.Schema:
     def kind(column: str) -> pa.DataType:
@@ -244,7 +237,10 @@ def _values(row: Row, schema: pa.Schema) -> dict[str, object]:
 MIXED = night(
     [customer(1, flags="staff;vulnerable"), customer(2, name='a "b", c', birth_date="", region_code="")],
     [contact(1, valid="", place="home"), contact(2, party="relative", person_id="R1", reserved="false")],
-    [account(1, credit_limit="0.07", behaviour_score=""), account(2, past_due_amount="0", past_due_since="", classification="")],
+    [
+        account(1, credit_limit="0.07", behaviour_score=""),
+        account(2, past_due_amount="0", past_due_since="", classification=""),
+    ],
     [payment(1), payment(2, account_id="A2", kind="reversal", reverses="P1", amount="1234567.89")],
 )
 
@@ -319,61 +315,23 @@ def test_a_parquet_column_of_a_kind_that_is_no_cell_refuses(tmp_path) -> None:
 
 # --- A bank's own form ------------------------------------------------------------------------------------------------
 
-SEPARATORS = {"|": "|", "|+|": "|+|", "escape": "\x1b", "etx": "\x03", "tab": "\t", "^A": "\x01", "long": "<=>;<=>", "dot": ".", "[": "[("}
-
-
-def _layout(folder: Path, separator: str, *, encoding: str = "gb18030", more: str = "", header: bool = False) -> Path:
-    """A layout for all four files: positions, whole minor units, YYYYMMDD, Y and N, and - for nobody knows."""
-    file = folder / "bank.toml"
-    text = [
-        "[delivery]\nmanifest = true\n[defaults]",
-        f"encoding = {json.dumps(encoding)}\nseparator = {json.dumps(separator)}\nheader = {json.dumps(header)}",
-        f'money = "minor"\ndate = "%Y%m%d"\n{more}',
-    ]
-    for name, columns in COLUMNS.items():
-        text.append(f'[files.{name.removesuffix(".csv")}]\npath = "{name.upper()}.dat"\n[files.{name.removesuffix(".csv")}.columns]')
-        for place, column in enumerate(columns, 1):
-            source = {"column": place} if not header else {"column": f"列{place}"}
-            extra = ""
-            if column in TRUTHS:
-                extra = ', values = { Y = "true", N = "false" }'
-            elif column == "sex":
-                extra = ', values = { M = "m", F = "f" }, empty = ["-"]'
-            elif column in DATES:
-                extra = ', empty = ["00000000"]'
-            text.append(f"{column} = {{ column = {json.dumps(source['column'], ensure_ascii=False)}{extra} }}")
-    file.write_text("\n".join(text), encoding="utf-8")
-    return file
-
-
-def _in_bank_s_words(column: str, cell: str, currency: str) -> str:
-    from anhuan.core import money
-
-    if column in MONEY and cell:
-        return str(money.parse_minor(cell, currency))
-    if column in DATES:
-        return cell.replace("-", "") or "00000000"
-    if column in TRUTHS:
-        return {"true": "Y", "false": "N"}.get(cell, cell)
-    return {"m": "M", "f": "F", "": "-"}[cell] if column == "sex" else cell
-
-
-def write_bank(folder: Path, rows, separator: str, *, encoding: str = "gb18030", end: str = "\n", header: bool = False) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    currencies = {row["account_id"]: row["currency"] for row in rows["accounts.csv"]}
-    for name, columns in COLUMNS.items():
-        lines = [separator.join(f"列{place}" for place in range(1, len(columns) + 1))] if header else []
-        for row in rows[name]:
-            currency = row.get("currency") or currencies.get(row.get("account_id", ""), "CNY")
-            lines.append(separator.join(_in_bank_s_words(column, row[column], currency) for column in columns))
-        (folder / f"{name.upper()}.dat").write_bytes("".join(line + end for line in lines).encode(encoding))
-    return vouch(folder, rows, names={name: f"{name.upper()}.dat" for name in NAMES}, layout="bank/1")
+SEPARATORS = {
+    "|": "|",
+    "|+|": "|+|",
+    "escape": "\x1b",
+    "etx": "\x03",
+    "tab": "\t",
+    "^A": "\x01",
+    "long": "<=>;<=>",
+    "dot": ".",
+    "[": "[(",
+}
 
 
 @pytest.mark.parametrize("separator", SEPARATORS.values(), ids=SEPARATORS)
 def test_any_separator_will_do(tmp_path, separator) -> None:
     rows = MIXED if separator not in {".", "[("} else SOUND
-    outcome = read(write_bank(tmp_path / "b", rows, separator), layout=str(_layout(tmp_path, separator)))
+    outcome = read(write_bank(tmp_path / "b", rows, separator), layout=str(bank_layout(tmp_path, separator)))
     assert outcome.refused_for() == []
     assert outcome.found() == []
     assert plain(outcome) == plain(read(write(tmp_path / "c", rows)))
@@ -382,7 +340,7 @@ def test_any_separator_will_do(tmp_path, separator) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "gb18030"])
 def test_encodings_and_headers_of_its_own(tmp_path, encoding) -> None:
     folder = write_bank(tmp_path / "b", MIXED, "|", encoding=encoding, end="\r\n", header=True)
-    outcome = read(folder, layout=str(_layout(tmp_path, "|", encoding=encoding, header=True)))
+    outcome = read(folder, layout=str(bank_layout(tmp_path, "|", encoding=encoding, header=True)))
     assert outcome.found() == []
     assert plain(outcome) == plain(read(write(tmp_path / "c", MIXED)))
 
@@ -390,20 +348,22 @@ def test_encodings_and_headers_of_its_own(tmp_path, encoding) -> None:
 def test_a_character_whose_second_byte_is_the_separator_does_not_part_its_field(tmp_path) -> None:
     rows = night([customer(1, employer="亅")])
     assert b"|" in "亅".encode("gbk")
-    outcome = read(write_bank(tmp_path / "b", rows, "|", encoding="gbk"), layout=str(_layout(tmp_path, "|", encoding="gbk")))
+    outcome = read(
+        write_bank(tmp_path / "b", rows, "|", encoding="gbk"), layout=str(bank_layout(tmp_path, "|", encoding="gbk"))
+    )
     assert outcome.found() == []
     assert outcome.tables["customers"][0]["employer"] == "亅"
 
 
 def test_quotes_are_text_where_the_layout_does_not_name_them(tmp_path) -> None:
     rows = night([customer(1, name='"王"小明', employer='"')])
-    outcome = read(write_bank(tmp_path / "b", rows, "|"), layout=str(_layout(tmp_path, "|")))
+    outcome = read(write_bank(tmp_path / "b", rows, "|"), layout=str(bank_layout(tmp_path, "|")))
     assert outcome.found() == []
     assert (outcome.tables["customers"][0]["name"], outcome.tables["customers"][0]["employer"]) == ('"王"小明', '"')
 
 
 def test_a_trailing_separator_is_no_field_and_a_line_without_it_is_cut_short(tmp_path) -> None:
-    layout = _layout(tmp_path, "|+|", more="trailing_separator = true")
+    layout = bank_layout(tmp_path, "|+|", more="trailing_separator = true")
     rows = night([customer(1), customer(2)], filler=200)
     folder = write_bank(tmp_path / "b", rows, "|+|", end="|+|\n")
     assert read(folder, layout=str(layout)).found() == []
@@ -416,14 +376,19 @@ def test_a_trailing_separator_is_no_field_and_a_line_without_it_is_cut_short(tmp
 def test_whole_minor_units_take_neither_point_nor_more_than_is_kept(tmp_path) -> None:
     rows = night([customer(1)], [], [account(1)], filler=300)
     folder = write_bank(tmp_path / "b", rows, "|")
-    for amount, code in (("5000000.00", "cell_not_money"), ("9" * 19, "cell_too_large"), ("5e6", "cell_not_money"), ("000123", None)):
+    for amount, code in (
+        ("5000000.00", "cell_not_money"),
+        ("9" * 19, "cell_too_large"),
+        ("5e6", "cell_not_money"),
+        ("000123", None),
+    ):
         file = folder / "ACCOUNTS.CSV.dat"
         lines = file.read_text("gb18030").splitlines()
         cells = lines[0].split("|")
         cells[6] = amount
         file.write_text("\n".join(["|".join(cells), *lines[1:]]) + "\n", "gb18030")
         vouch(folder, rows, names={name: f"{name.upper()}.dat" for name in NAMES}, layout="bank/1", sums=())
-        outcome = read(folder, layout=str(_layout(tmp_path, "|")))
+        outcome = read(folder, layout=str(bank_layout(tmp_path, "|")))
         assert outcome.codes("accounts.csv", 1) == ({("credit_limit", code)} if code else set())
     assert outcome.tables["accounts"][0]["credit_limit_minor"] == 123
 
@@ -432,7 +397,7 @@ def test_a_control_total_in_major_units_holds_for_whole_minor_units_of_several_c
     yen = account(2, customer_id="C1", currency="JPY", balance_total="7", principal="7", interest="", penalty="", fees="")
     yen |= {"instalment_unbilled": "", "credit_limit": "", "minimum_due": "", "last_payment_amount": "", "past_due_amount": "1"}
     rows = night([customer(1)], [], [account(1), yen], [payment(1), payment(2, account_id="A2", amount="3")])
-    outcome = read(write_bank(tmp_path / "b", rows, "|"), layout=str(_layout(tmp_path, "|")))
+    outcome = read(write_bank(tmp_path / "b", rows, "|"), layout=str(bank_layout(tmp_path, "|")))
     assert outcome.refused_for() == []
     assert plain(outcome) == plain(read(write(tmp_path / "c", rows)))
 
@@ -471,7 +436,10 @@ def fixed(tmp_path: Path, lines: list[bytes], *, encoding: str = "gbk", unit: st
     return read(folder, layout=str(layout), ceiling=Decimal(1))
 
 
-@pytest.mark.parametrize(("encoding", "name"), [("gbk", "王小明"), ("gb18030", "王㐀明"), ("gb18030", "𠮷明"), ("utf-8", "王小明"), ("big5", "陳小明")])
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("gbk", "王小明"), ("gb18030", "王㐀明"), ("gb18030", "𠮷明"), ("utf-8", "王小明"), ("big5", "陳小明")],
+)
 def test_fixed_widths_count_the_bytes_of_the_file_s_own_encoding(tmp_path, encoding, name) -> None:
     def line(number: int, name: str, employer: str) -> bytes:
         return f"C{number:<5}".encode() + name.encode(encoding).ljust(10) + employer.encode(encoding).ljust(4) + b"19900102"
@@ -489,7 +457,9 @@ def test_fixed_widths_count_the_bytes_of_the_file_s_own_encoding(tmp_path, encod
 
 def test_fixed_widths_may_count_characters(tmp_path) -> None:
     line = "C1    王小明       大同公司19900102".encode()
-    assert [row["employer"] for row in fixed(tmp_path, [line], encoding="utf-8", unit="characters").tables["customers"]] == ["大同公司"]
+    assert [row["employer"] for row in fixed(tmp_path, [line], encoding="utf-8", unit="characters").tables["customers"]] == [
+        "大同公司"
+    ]
 
 
 def test_a_line_of_another_length_or_with_a_halved_character_is_set_aside(tmp_path) -> None:
@@ -506,94 +476,3 @@ def test_padding_is_taken_off_also_the_wide_blank(tmp_path) -> None:
     sound = b"C1    " + "王小　　".encode("gbk") + b"  " + "　　".encode("gbk") + b"00000000"
     [row] = fixed(tmp_path, [sound]).tables["customers"]
     assert (row["name"], row["employer"], row["birth_date"]) == ("王小", None, None)
-
-
-# --- Any night in any form --------------------------------------------------------------------------------------------
-
-WORDS = st.text(st.characters(codec="gb18030", exclude_characters="\r\n\x00\u2028\x85|+", exclude_categories=["Cs", "Co", "Cn"]), max_size=12)
-PLAIN = WORDS.map(str.strip)
-CENTS = st.integers(min_value=0, max_value=10**12)
-DAYS = st.dates(min_value=date(2000, 1, 1), max_value=date(2026, 11, 1))
-
-
-def _amount(cents: int, currency: str) -> str:
-    from anhuan.core import money
-
-    return money.format_minor(cents, currency)
-
-
-@st.composite
-def nights(draw) -> dict[str, list[Row]]:
-    count = draw(st.integers(min_value=1, max_value=6))
-    customers, contacts, accounts, payments = [], [], [], []
-    for number in range(count):
-        flags = draw(st.lists(st.sampled_from(["staff", "student", "vulnerable"]), unique=True))
-        customers.append(
-            customer(
-                number, name=draw(PLAIN), employer=draw(PLAIN), segment=draw(PLAIN), sex=draw(st.sampled_from(["m", "f", ""])),
-                birth_date=draw(st.one_of(st.just(""), DAYS.map(str))), flags=";".join(flags),
-            )  # fmt: skip
-        )
-        contacts.append(
-            contact(
-                number, kind="address", value=draw(PLAIN) + "路", party_name=draw(PLAIN), source=draw(PLAIN),
-                valid=draw(st.sampled_from(["true", "false", ""])), person_id=draw(st.sampled_from(["", "R1"])),
-            )  # fmt: skip
-        )
-        accounts.append(_drawn_account(draw, number))
-        if draw(st.booleans()):
-            amount = _amount(draw(CENTS) + 1, accounts[-1]["currency"])
-            payments.append(payment(number, account_id=f"A{number}", amount=amount, channel=draw(PLAIN)))
-    return night(customers, contacts, accounts, payments)
-
-
-def _drawn_account(draw, number: int) -> Row:
-    currency = draw(st.sampled_from(["CNY", "USD", "JPY", "KWD"]))
-    parts = dict(zip(("principal", "interest", "penalty", "fees", "instalment_unbilled"), [draw(CENTS) for _ in range(5)], strict=True))
-    late = draw(st.booleans())
-    return account(
-        number, currency=currency, product=draw(PLAIN), balance_total=_amount(sum(parts.values()), currency),
-        credit_limit=draw(st.one_of(st.just(""), CENTS.map(lambda cents: _amount(cents, currency)))),
-        minimum_due="", last_payment_amount=_amount(draw(CENTS), currency), autopay=draw(st.sampled_from(["true", "false"])),
-        past_due_amount=_amount(draw(CENTS) + 1 if late else 0, currency), past_due_since=str(draw(DAYS)) if late else "",
-        classification="", behaviour_score=str(draw(st.integers(min_value=0, max_value=1000))),
-        **{name: _amount(cents, currency) for name, cents in parts.items()},
-    )  # fmt: skip
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(rows=nights())
-def test_any_night_reads_the_same_in_every_form(tmp_path_factory, rows) -> None:
-    root = tmp_path_factory.mktemp("forms")
-    expected = read(write(root / "csv", rows))
-    assert expected.found() == []
-    assert expected.refused_for() == []
-    assert [row["name"] or "" for row in expected.tables["customers"]] == [row["name"] for row in rows["customers.csv"]]
-
-    quoted = write(root / "quoted", rows)
-    for name in NAMES:
-        (quoted / name).write_bytes(as_csv(name, rows[name], end="\r\n", quote=csv.QUOTE_ALL))
-    forms = {
-        "CR LF, all quoted": read(vouch(quoted, rows)),
-        "Parquet": read(write_parquet(root / "parquet", rows)),
-        "GB18030 |+| fen YYYYMMDD": read(write_bank(root / "bank", rows, "|+|"), layout=str(_layout(root, "|+|"))),
-    }
-    for form, outcome in forms.items():
-        assert outcome.found() == [], form
-        assert outcome.refused_for() == [], form
-        assert plain(outcome) == plain(expected), form
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(spoilt=st.binary(max_size=200), place=st.integers(min_value=0, max_value=2000))
-def test_no_bytes_whatever_break_the_reading(tmp_path_factory, spoilt, place) -> None:
-    folder = write(tmp_path_factory.mktemp("bytes") / "d", night(filler=4))
-    file = folder / "customers.csv"
-    sound = file.read_bytes()
-    file.write_bytes(sound[:place] + spoilt + sound[place:])
-    outcome = read(folder)
-    reading = outcome.reading
-    assert reading.rows["customers.csv"] == sum(
-        counts["customers.csv"] for counts in (reading.used, reading.set_aside, reading.surplus)
-    ) or {"column_missing", "column_repeated"} & set(outcome.refused_for())
-    assert ("checksum_differs" in outcome.refused_for()) == (spoilt != b"")

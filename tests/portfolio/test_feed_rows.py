@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-
 from tests.portfolio.feeds import account, as_csv, contact, customer, night, payment, read, vouch, write
 
 # --- Duplicate keys ---------------------------------------------------------------------------------------------------
@@ -94,7 +93,12 @@ def test_accounts_and_contact_points_of_nobody_are_set_aside(tmp_path) -> None:
 
 
 def _earlier(*ids: str, currency: str = "CNY") -> pa.Table:
-    fields = [("account_id", pa.string()), ("customer_id", pa.string()), ("currency", pa.string()), ("last_seen_on", pa.date32())]
+    fields = [
+        ("account_id", pa.string()),
+        ("customer_id", pa.string()),
+        ("currency", pa.string()),
+        ("last_seen_on", pa.date32()),
+    ]
     return pa.Table.from_pylist(
         [{"account_id": one, "customer_id": "C9", "currency": currency, "last_seen_on": None} for one in ids], pa.schema(fields)
     )
@@ -102,7 +106,9 @@ def _earlier(*ids: str, currency: str = "CNY") -> pa.Table:
 
 def test_a_payment_belongs_to_an_account_of_today_or_of_any_earlier_night(tmp_path) -> None:
     paid = [payment(1), payment(2, account_id="OLD", amount="7"), payment(3, account_id="NONE")]
-    outcome = read(write(tmp_path / "d", night([customer()], [], [account()], paid, filler=300)), known=_earlier("OLD", currency="JPY"))
+    outcome = read(
+        write(tmp_path / "d", night([customer()], [], [account()], paid, filler=300)), known=_earlier("OLD", currency="JPY")
+    )
     assert outcome.found() == [("payments.csv", 4, "account_id", "account_unknown")]
     by_id = {row["payment_id"]: row for row in outcome.tables["payments"]}
     assert (by_id["P1"]["currency"], by_id["P1"]["amount_minor"]) == ("CNY", 1000)
@@ -245,13 +251,17 @@ def test_sums_go_over_all_currencies_in_their_major_units(tmp_path) -> None:
 
 
 def test_payments_have_control_totals_too(tmp_path) -> None:
-    folder = write(tmp_path / "d", night([customer()], [], [account()], [payment(), payment(2, account_id="NONE", amount="0.5")]))
+    folder = write(
+        tmp_path / "d", night([customer()], [], [account()], [payment(), payment(2, account_id="NONE", amount="0.5")])
+    )
     _claims(folder, lambda files: files["payments.csv"].update(sums={"amount": "10.51"}))
     outcome = read(folder, ceiling=Decimal(1))
     assert [said.en for said in outcome.reading.refusals] == ["payments.csv: the sum of amount should be 10.51 and is 10.50."]
 
 
-@pytest.mark.parametrize("spoilt", [{"balance_total": "1e3"}, {"balance_total": ""}, {"currency": "JPY"}, {"balance_total": "9" * 30}])
+@pytest.mark.parametrize(
+    "spoilt", [{"balance_total": "1e3"}, {"balance_total": ""}, {"currency": "JPY"}, {"balance_total": "9" * 30}]
+)
 def test_a_cell_of_a_summed_column_that_cannot_be_read_refuses(tmp_path, spoilt) -> None:
     folder = write(tmp_path / "d", night([customer()], [], [account(**spoilt)], filler=300), sums=())
     _claims(folder, lambda files: files["accounts.csv"].update(sums={"balance_total": "1.00"}))
@@ -349,7 +359,9 @@ def _people(count: int, **changed: str):
 def test_a_row_count_that_swings_by_more_than_a_fifth_is_told(tmp_path, before, told) -> None:
     earlier = _yesterday(*({"account_id": f"A{number}", "past_due_amount_minor": 99990 // before} for number in range(before)))
     outcome = read(write(tmp_path / "d", _people(10)), yesterday=earlier)
-    assert [one for one in outcome.found() if one[3] == "rows_jump"] == ([("accounts.csv", None, None, "rows_jump")] if told else [])
+    assert [one for one in outcome.found() if one[3] == "rows_jump"] == (
+        [("accounts.csv", None, None, "rows_jump")] if told else []
+    )
     assert outcome.refused_for() == []
 
 
@@ -394,7 +406,11 @@ def test_a_bucket_that_jumps_without_an_older_past_due_since_is_told(tmp_path, t
 
 
 def test_the_bank_s_classification_is_held_against_ours(tmp_path) -> None:
-    rows = night([customer()], [], [account(classification="normal"), account(2, customer_id="C1"), account(3, customer_id="C1", classification="")])
+    rows = night(
+        [customer()],
+        [],
+        [account(classification="normal"), account(2, customer_id="C1"), account(3, customer_id="C1", classification="")],
+    )
     outcome = read(write(tmp_path / "d", rows))
     assert outcome.found() == [("accounts.csv", 2, "classification", "classification_differs")]
     assert outcome.reading.used["accounts.csv"] == 3

@@ -310,6 +310,10 @@ def _file(table: _Table, known: FileTable) -> FileForm:
     if quote not in {"", '"'}:
         raise _Wrong(table.at("quote"), '只能为空或 "', 'it can be empty or "')
     header = table.says("header", otherwise=not widths)
+    if widths and header:
+        raise _Wrong(
+            table.at("header"), "定长文件没有列名行；首记录请用 head", "fixed widths have no header; a first record is `head`"
+        )
     settings = _Defaults(
         _date_form(table),
         table.one_of("money", ("major", "minor"), "major"),

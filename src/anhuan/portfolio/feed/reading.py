@@ -379,7 +379,18 @@ class _Night:
             f"""SELECT a.line {at} JOIN feed_yesterday AS y USING (account_id) WHERE y.presence <> '{Presence.MISSING}'
             AND t.bucket - y.bucket > 1 AND NOT coalesce(t.past_due_since < y.past_due_since, false)""",
         )
+        self._against_the_vanished()
         self._against_yesterdays_size()
+
+    def _against_the_vanished(self) -> None:
+        """Accounts overdue yesterday of which today's file has no row at all, not even one set aside."""
+        gone = self._count(
+            f"""SELECT count(*) FROM feed_yesterday AS y ANTI JOIN accounts USING (account_id)
+            WHERE y.overdue AND y.presence <> '{Presence.MISSING}' AND NOT EXISTS
+            (SELECT 1 FROM set_aside AS s WHERE s.file = '{ACCOUNTS.name}' AND s.key = y.account_id)"""
+        )
+        if gone:
+            self.findings.note(ACCOUNTS.name, "accounts_vanished", {"accounts": gone}, column="account_id")
 
     def _against_yesterdays_size(self) -> None:
         there = f"FROM feed_yesterday WHERE presence <> '{Presence.MISSING}'"

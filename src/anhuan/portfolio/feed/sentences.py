@@ -413,6 +413,12 @@ CATALOGUE: dict[str, tuple[Weight, str, str]] = {
         "文件按 {encoding} 读取，但其内容是有效的 UTF-8；请检查布局的 encoding。",
         "The file is read as {encoding}, yet all of it is valid UTF-8: check the layout's encoding.",
     ),
+    "accounts_vanished": (
+        _W,
+        "上一夜逾期的账户中有 {accounts} 个今日没有送达；不视为出催，案件保持在催，请向银行查明。",
+        "{accounts} accounts overdue on the previous night were not delivered today; they are not taken for cured and "
+        "their cases stay open: ask the bank what became of them.",
+    ),
     "rows_jump": (
         _W,
         "行数与上一夜相差超过 20%：上一夜 {before}，今日 {today}。",
