@@ -8,6 +8,7 @@ a change is handed in. Personal data stays masked: the pictures show nothing tha
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import socket
@@ -55,12 +56,13 @@ def main() -> int:
     with serving(environment) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         password = (home / "secrets/demo_password").read_text().strip()
+        case_id = moving_case(environment)
         views = list(product(PAGES, SHORT, ("light", "dark"))) if asked.all else list(SHOWN)
         for language, theme in sorted({(language, theme) for _, language, theme in views}):
             page = sign_in(browser, address, password, language=language, theme=theme, size=(width, height))
             for name in [name for name, *rest in views if tuple(rest) == (language, theme)]:
                 file = folder / f"{name}-{SHORT[language]}-{theme}.png"
-                photograph(page, address, name, file)
+                photograph(page, address, name, file, case_id=case_id)
                 print(file)
             page.context.close()
         browser.close()
@@ -101,12 +103,18 @@ def sign_in(browser: Browser, address: str, password: str, *, language: str, the
     return page
 
 
-def photograph(page: Page, address: str, name: str, file: Path) -> None:
-    """One page, whole. The case is one that moved about; the night is the last one."""
+def moving_case(environment: dict[str, str]) -> str:
+    """The id of an open case about which there is much to see: several accounts, and a past."""
+    command = [sys.executable, "-m", "anhuan", "case", "list", "--bucket", "2", "--bucket", "1", "--limit", "3000", "--json"]
+    listed = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    chosen = max(listed, key=lambda case: (case["reopened"], case["overdue_accounts"], case["case_id"]))
+    return str(chosen["case_id"])
+
+
+def photograph(page: Page, address: str, name: str, file: Path, *, case_id: str) -> None:
+    """One page, whole; the night is the last one."""
     if name == "case":
-        page.goto(f"{address}/cases/?bucket=3&sort=-dpd")
-        page.locator("[data-rows] tbody a").nth(4).click()
-        page.wait_for_load_state()
+        page.goto(f"{address}/cases/{case_id}/")
     elif name == "night":
         page.goto(f"{address}/nights/")
         page.locator("[data-rows] tbody a").first.click()

@@ -62,12 +62,17 @@ def page(sit: Callable[..., Page]) -> Page:
 def addresses(desk: Desk) -> dict[str, str]:
     """One address of every kind of page."""
     case = next(iter(desk.open_cases))
+    owners = {row["account_id"]: row["customer_id"] for row in desk.delivered("accounts.csv")}
+    paid = next(
+        owners[row["account_id"]] for row in desk.delivered("payments.csv") if owners.get(row["account_id"]) in desk.open_cases
+    )
     return {
         "dashboard": "/",
         "dashboard in dollars": "/?currency=USD",
         "cases": "/cases/",
         "closed cases": "/cases/?status=closed",
         "case": f"/cases/{case}/",
+        "case with payments": f"/cases/{paid}/",
         "nights": "/nights/",
         "night": f"/nights/{desk.nights[-1]['sequence']}/",
         "nothing": "/nowhere/",

@@ -112,13 +112,23 @@ class Book:
         """The sum of `measure` over M1 to M7, night by night."""
         return [sum(self.buckets(night, measure)[OVERDUE]) for night in self.nights]
 
-    def flow(self, name: str, measure: str = "accounts") -> list[int]:
-        """How many accounts, or how much, moved that way, night by night."""
-        flows = (night.summary["flow_by_currency"].get(self.currency, {}) for night in self.nights)
-        return [int(flow.get(name, {}).get(measure, 0)) for flow in flows]
+    def flow(self, name: str) -> list[int | None]:
+        """How many accounts moved that way, night by night; None on the first of all nights, when everything enters."""
+        return [
+            int(night.summary["flow_by_currency"].get(self.currency, {}).get(name, {}).get("accounts", 0))
+            if _followed(night)
+            else None
+            for night in self.nights
+        ]
 
     def rates(self, name: str) -> list[str | None]:
-        return [night.summary["rates"].get(self.currency, {}).get(name) for night in self.nights]
+        """A rate, night by night; None where it has no meaning."""
+        return [night.summary["rates"].get(self.currency, {}).get(name) if _followed(night) else None for night in self.nights]
+
+
+def _followed(night: Night) -> bool:
+    """Whether a night was compared with one before it."""
+    return night.summary["roll"] is not None
 
 
 @dataclass(frozen=True)
@@ -175,12 +185,21 @@ def movements(book: Book) -> list[Tile]:
     ]
 
 
-def _counted(key: str, name: str | Promise, values: list[int], *, rising: str, title: str = "", note: str = "") -> Tile:
-    change = values[-1] - values[-2] if len(values) > 1 else None
+def _counted(
+    key: str, name: str | Promise, values: Sequence[int | None], *, rising: str, title: str = "", note: str = ""
+) -> Tile:
+    change = _difference(values)
+    known = [value for value in values[-30:] if value is not None]
     return Tile(
-        key, name, figures.count(values[-1]), title=title, note=note, spark=figures.sparkline(values[-30:]),
+        key, name, figures.count(values[-1]), title=title, note=note, spark=figures.sparkline(known),
         **_change(change, rising, figures.count(change) if change is not None else ""),
     )  # fmt: skip
+
+
+def _difference(values: Sequence[int | None]) -> int | None:
+    """The last value less the one before, or None when either is not known."""
+    last, before = values[-1], values[-2] if len(values) > 1 else None
+    return last - before if last is not None and before is not None else None
 
 
 def _owed(key: str, name: str, values: list[int], book: Book) -> Tile:

@@ -41,7 +41,7 @@
     return {
       ink, ink2, line, font,
       option: {
-        animationDuration: 350,
+        animation: false,
         aria: { enabled: false },
         textStyle: { fontFamily: font, color: ink },
         grid: { left: 8, right: 10, top: size(2.2), bottom: 4, containLabel: true },
@@ -127,14 +127,14 @@
         ...b.option,
         tooltip: {
           ...b.option.tooltip,
-          formatter: (points) => tip(points[0].axisValue, points.filter((p) => p.seriesType === "bar").map((p) => [p.color, p.seriesName, whole(Math.abs(p.value), 0)])),
+          formatter: (points) => tip(points[0].axisValue, points.filter((p) => typeof p.value === "number").map((p) => [p.color, p.seriesName, whole(Math.abs(p.value), 0)])),
         },
         xAxis: { ...b.days(data.dates), axisLine: { onZero: true, lineStyle: { color: b.ink2 } }, axisLabel: { ...b.days(data.dates).axisLabel, margin: size(0.5) }, position: "bottom" },
         yAxis: b.values((value) => short(Math.abs(value), data.chinese)),
         series: series.map((flow) => ({
           name: flow.name, type: "bar", stack: "flow", barCategoryGap: "22%", barMaxWidth: size(2.4),
           itemStyle: { color: colour(flow.key) }, emphasis: { focus: "series" },
-          data: flow.accounts.map((value) => (down.includes(flow.key) ? -value : value)),
+          data: flow.accounts.map((value) => (value === null ? "-" : down.includes(flow.key) ? -value : value)),
         })),
       };
     },
@@ -196,7 +196,12 @@
     window.clearTimeout(wait);
     wait = window.setTimeout(() => { drawn.forEach((chart) => chart.resize()); draw(); }, 120);
   });
-  window.addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize()));
+  // Paper has its own width, known only after this event: a view box lets the style sheet scale the drawing to it.
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("[data-chart] svg").forEach((svg) => {
+      svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
+    });
+  });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-chart-measure]");
