@@ -23,9 +23,9 @@ EXAMPLES = int(os.environ.get("ANHUAN_EXAMPLES", "12"))
 LATE = [0, 0, 1, 30, 31, 61, 95, 200]
 
 card = st.tuples(st.integers(0, 5), st.sampled_from(LATE), st.integers(0, 9))
-payment = st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(-6, 0))
+payment = st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(-6, 0))
 night = st.tuples(
-    st.sampled_from(["next", "next", "next", "replace", "broken"]),
+    st.sampled_from(["next", "next", "replace", "broken"]),
     st.lists(card, max_size=6, unique_by=lambda c: c[0]),
     st.lists(payment, max_size=2, unique_by=lambda p: p[0]),
 )

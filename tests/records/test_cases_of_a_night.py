@@ -218,9 +218,10 @@ def test_what_a_wrong_night_restated_is_put_back(books: Books) -> None:
 
 
 def test_a_replacement_that_says_the_same_leaves_no_event(books: Books) -> None:
-    nights: list[list[Card]] = [[Card("A1", "C1", 30)], [Card("A1", "C1", 31), Card("A2", "C2", 1)]]
+    nights: list[list[Card]] = [[Card("A1", "C1", 31)], [Card("A1", "C1", 20), Card("A2", "C2", 1)]]
     books.night(1, nights[0])
     books.night(2, nights[1], [Paid("P1", "A1", day(1))])
+    assert spans("C1") == [(1, 1, True)]
     before = {**records(), "events": Event.objects.count()}
     for _ in range(2):
         assert books.night(2, nights[1], [Paid("P1", "A1", day(1))], replace_it=True)["opened"] == 1
