@@ -105,8 +105,7 @@ def in_python(source: str) -> Iterator[Message]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             places = _FUNCTIONS[names[node.func.id]]
             context, singular, plural = (None if at is None else _text(node.args[at]) for at in places)
-            assert singular is not None
-            yield Message(singular, context, plural)
+            yield Message(singular or "", context, plural)
 
 
 def _text(node: ast.expr) -> str:

@@ -8,6 +8,7 @@ not know Django, and nothing at run time needs Node.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -104,14 +105,17 @@ def copy(modules: Path, target: Path) -> dict[str, dict[str, dict[str, str]]]:
                 content = _SOURCE_MAP.sub(b"\n", content)
             (folder / served).write_bytes(content)
             stamp["sha256"][f"{package.folder}/{served}"] = _digest(content)
+            if served.endswith((".css", ".js")):
+                # Beside each, what the site sends to a browser that takes gzip: 79 KB instead of 635 for the styles.
+                (folder / f"{served}.gz").write_bytes(gzip.compress(content, mtime=0))
     text = json.dumps({"lock": _wanted(), **stamp}, indent=1, sort_keys=True) + "\n"
     (target / STAMP).write_text(text)
     return stamp
 
 
 def _wanted() -> str:
-    """One digest over the lock and over the table of this file."""
-    return _digest((ROOT / "package-lock.json").read_bytes() + repr(sorted(PACKAGES.items())).encode())
+    """One digest over the lock and over this file, its table above all."""
+    return _digest((ROOT / "package-lock.json").read_bytes() + Path(__file__).read_bytes())
 
 
 def _digest(content: bytes) -> str:

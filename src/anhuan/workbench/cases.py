@@ -40,7 +40,7 @@ from anhuan.workbench.frame import page, reader
 
 PAGE = 50
 EXPORTED = 50_000
-EXPORT_BATCH = 1_000
+EXPORT_BATCH = 5_000
 FOUND = 2_000
 
 # The columns an open list is sorted by (`access.SORTS`), and what a reader calls them.
