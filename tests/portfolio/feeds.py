@@ -149,7 +149,7 @@ def vouch(
             files.append(entry)
     said = {"business_date": DAY.isoformat(), "issuer": "testbank", "layout": "canonical/1", "sequence": 7, "files": files}
     said = {key: value for key, value in (said | manifest).items() if value is not None}
-    (folder / "manifest.json").write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(said), encoding="utf-8")
     return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from datetime import date
 from pathlib import Path
 
@@ -111,6 +112,10 @@ def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path) -> None:
         ({"business_date": "20261120"}, "business_date"),
         ({"business_date": "2026-02-30"}, "business_date"),
         ({"issuer": " "}, "issuer"),
+        ({"issuer": "a\ud800"}, "issuer"),
+        ({"issuer": "a\nb"}, "issuer"),
+        ({"issuer": "a" * 65}, "issuer"),
+        ({"sequence": 1 << 63}, "sequence"),
         ({"layout": 1}, "layout"),
         ({"sequence": None}, "sequence"),
         ({"sequence": "17"}, "sequence"),
@@ -138,6 +143,32 @@ def test_a_manifest_with_a_wrong_key_is_told_which(tmp_path, changed, where) -> 
     said = unreadable(write(tmp_path / "d", SOUND, **changed))
     assert said.code == "manifest_wrong"
     assert f"manifest.json: {where} " in said.en
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"sequence": ' + "9" * 5000 + "}", "[]", '"text"', "null"])
+def test_json_that_is_no_manifest_is_told_so(tmp_path, text) -> None:
+    folder = write(tmp_path / "d", SOUND)
+    (folder / "manifest.json").write_text(text)
+    assert unreadable(folder).code in {"manifest_broken", "manifest_wrong"}
+
+
+def test_names_that_are_no_text_are_told_all_the_same(tmp_path) -> None:
+    folder = write(tmp_path / "d", SOUND, **{"key\ud800": 1})
+    (folder / os.fsdecode(b"\xff.csv")).touch()
+    outcome = read(folder)
+    assert [one[0] for one in outcome.found()] == ["\\udcff.csv", "manifest.json"]
+    json.dumps(outcome.tables["findings"], ensure_ascii=False).encode()
+
+
+def test_a_file_that_cannot_be_opened_is_told_by_name(tmp_path, monkeypatch) -> None:
+    folder = write(tmp_path / "d", SOUND)
+
+    def closed(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("anhuan.portfolio.feed.delivery.weigh", closed)
+    said = unreadable(folder)
+    assert (said.code, said.en) == ("file_closed", "customers.csv cannot be read: Permission denied.")
 
 
 def test_a_key_given_twice_is_no_manifest(tmp_path) -> None:

@@ -37,14 +37,14 @@ trailer = { prefix = "T", rows = 3, sums = { balance_total = 4 } }
 
 def broken(text: str) -> feed.FeedUnreadable:
     with pytest.raises(feed.FeedUnreadable) as raised:
-        layouts.read(text, "core.toml")
+        layouts.read(text.encode(), "core.toml")
     assert raised.value.code == "layout_broken"
     assert "core.toml" in raised.value.zh
     return raised.value
 
 
 def test_a_sound_layout_says_what_it_says() -> None:
-    layout = layouts.read(SOUND, "core.toml")
+    layout = layouts.read(SOUND.encode(), "core.toml")
     assert (layout.name, layout.manifest, list(layout.files)) == (
         "core/3",
         False,
@@ -58,7 +58,7 @@ def test_a_sound_layout_says_what_it_says() -> None:
 
 
 def test_the_name_of_the_file_is_the_name_of_the_layout_unless_it_says_otherwise() -> None:
-    assert layouts.read(SOUND.replace('layout = "core/3"', ""), "my-core.toml").name == "my-core/1"
+    assert layouts.read(SOUND.replace('layout = "core/3"', "").encode(), "my-core.toml").name == "my-core/1"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,11 @@ def test_a_layout_must_describe_every_file_but_payments() -> None:
 
 def test_what_is_no_toml_is_told_with_its_place() -> None:
     assert "line 2" in broken('layout = "a/1"\n[delivery\n').en
+
+
+def test_a_layout_in_another_encoding_is_told_so() -> None:
+    with pytest.raises(feed.FeedUnreadable, match="TOML"):
+        layouts.read('title_zh = "核心"'.encode("gbk"), "core.toml")
 
 
 def test_fixed_widths_take_no_header() -> None:

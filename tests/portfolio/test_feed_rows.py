@@ -366,17 +366,27 @@ def test_a_row_count_that_swings_by_more_than_a_fifth_is_told(tmp_path, before, 
 
 
 def test_a_past_due_sum_that_swings_by_more_than_a_fifth_is_told_by_currency(tmp_path) -> None:
-    earlier = _yesterday(*({"account_id": f"A{number}", "past_due_amount_minor": 8000} for number in range(10)))
+    earlier = _yesterday(*({"account_id": f"A{number}", "past_due_amount_minor": 8000} for number in range(1, 11)))
     outcome = read(write(tmp_path / "d", _people(10)), yesterday=earlier)
     [said] = [one for one in outcome.tables["findings"] if one["code"] == "past_due_jump"]
     assert said["message_en"] == (
         "The past-due sum in CNY differs from the previous night by more than 20 %: 800.00 then, 999.90 today."
     )
-    assert read(tmp_path / "d", yesterday=_yesterday(*({"account_id": f"A{n}"} for n in range(10)))).found() == []
+    assert read(tmp_path / "d", yesterday=_yesterday(*({"account_id": f"A{n}"} for n in range(1, 11)))).found() == []
+
+
+def test_overdue_accounts_that_vanish_are_told_unless_their_row_was_set_aside(tmp_path) -> None:
+    there = [{"account_id": f"A{number}"} for number in range(1, 11)]
+    gone = [{"account_id": "G1"}, {"account_id": "G2", "overdue": False, "past_due_amount_minor": 0}]
+    rows = _people(10)
+    rows["accounts.csv"][9]["opened_on"] = "2026-02-30"
+    outcome = read(write(tmp_path / "d", rows), yesterday=_yesterday(*there, *gone), ceiling=Decimal(1))
+    [said] = [one for one in outcome.tables["findings"] if one["code"] == "accounts_vanished"]
+    assert said["message_en"].startswith("1 accounts overdue")
 
 
 def test_accounts_missing_yesterday_do_not_count_then(tmp_path) -> None:
-    there = [{"account_id": f"A{number}"} for number in range(10)]
+    there = [{"account_id": f"A{number}"} for number in range(1, 11)]
     gone = [{"account_id": f"G{number}", "presence": "missing"} for number in range(10)]
     assert read(write(tmp_path / "d", _people(10)), yesterday=_yesterday(*there, *gone)).found() == []
 

@@ -77,4 +77,4 @@ def test_the_layouts_in_the_documentation_are_layouts_once_they_name_every_requi
                 text += f'\n[files.{file}]\npath = "{file}.dat"\nheader = false\n[files.{file}.columns]\n{rest}'
         # The example shows where a fact may stand; that this first record is not described further is not its point.
         text = text.replace('flag = { path = "{name}.ok" }', 'flag = { path = "{name}.ok" }\nhead = { prefix = "HDR" }')
-        assert layouts.read(text, "documented.toml").files["customers.csv"]
+        assert layouts.read(text.encode(), "documented.toml").files["customers.csv"]

@@ -203,7 +203,7 @@ def value(column: Column, source: Source, *, digits: str) -> str:
         case Kind.BOOLEAN:
             return f"CASE {cell} WHEN 'true' THEN true WHEN 'false' THEN false END"
         case Kind.NUMBER:
-            number = f"CASE WHEN {matches(cell, '[0-9]{1,9}')} THEN CAST({cell} AS INTEGER) END"
+            number = f"CASE WHEN {matches(cell, '[0-9]{1,9}')} THEN try_cast({cell} AS INTEGER) END"
             return f"CASE WHEN {number} BETWEEN {column.low} AND {column.high} THEN CAST({number} AS SMALLINT) END"
         case Kind.FLAGS:
             given = f"list_transform(string_split({cell}, ';'), lambda x: trim(x))"
@@ -320,7 +320,7 @@ def _of_words(column: Column, cell: str, typed: str) -> Fault:
         return Fault("language_unknown", column, f"{cell} <> '' AND {no_tag}", {"default": column.default}, doubt=doubt)
     if column.kind is Kind.FLAGS:
         words = f"list_filter(string_split({cell}, ';'), lambda x: trim(x) NOT IN ('', {listed(column.choices)}))"
-        doubt = f"CASE WHEN {cell} = '' THEN 0 ELSE len({words}) END"
+        doubt = f"CASE WHEN {cell} = '' THEN 0 WHEN len({words}) > 0 THEN 1 ELSE 0 END"
         return Fault("flag_unknown", column, f"{cell} <> '' AND len({words}) > 0", doubt=doubt)
     # The usual value first: a list of 600 time zones is long to search for each of a million rows.
     usual = literal(column.default or ("CNY" if "CNY" in column.choices else column.choices[0]))

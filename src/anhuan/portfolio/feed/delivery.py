@@ -101,14 +101,15 @@ def open_delivery(folder: Path, *, layout: str | None, search: Sequence[Path] = 
     """
     if not folder.is_dir():
         raise unreadable("folder_missing", folder=folder)
-    manifest = None
-    if layout is None:
-        manifest = _Manifest(folder)
-        form = layouts.find(manifest.layout, search)
-    else:
-        form = layouts.find(layout, search)
-        manifest = _Manifest(folder) if form.manifest else None
-    return _Opening(folder, form, manifest).delivery()
+    try:
+        manifest = _Manifest(folder) if layout is None else None
+        form = layouts.find(manifest.layout if manifest else layout, search)
+        if form.manifest and manifest is None:
+            manifest = _Manifest(folder)
+        return _Opening(folder, form, manifest).delivery()
+    except OSError as wrong:
+        name = Path(str(wrong.filename or folder)).name
+        raise unreadable("file_closed", name=shown(name), reason=wrong.strerror or type(wrong).__name__) from None
 
 
 class _Manifest:
@@ -137,13 +138,13 @@ class _Manifest:
 
     def _text(self, key: str, zh: str, en: str) -> str:
         value = self._values.get(key)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 64:
             raise _manifest_wrong(key, zh, en)
         return value
 
     def _whole(self, values: Mapping[str, Any], key: str, where: str) -> int:
         value = values.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
             raise _manifest_wrong(where, "不小于 0 的整数", "a whole number, 0 or more")
         return value
 
@@ -172,7 +173,9 @@ class _Manifest:
             raise _manifest_wrong("book", "按币种的全部卡账", "the whole card book by currency")
         for currency, entry in book.items():
             if currency not in MINOR_DIGITS or not isinstance(entry, dict):
-                raise _manifest_wrong(f"book.{currency}", "ISO 4217 币种及其数字", "a currency of ISO 4217 and its figures")
+                raise _manifest_wrong(
+                    f"book.{shown(currency)}", "ISO 4217 币种及其数字", "a currency of ISO 4217 and its figures"
+                )
             self._whole(entry, "accounts", f"book.{currency}.accounts")
             if "balance_total" in entry and _as_decimal(entry["balance_total"]) is None:
                 raise _manifest_wrong(f"book.{currency}.balance_total", '金额，如 "123.45"', 'an amount, like "123.45"')
@@ -189,6 +192,8 @@ def _json(raw: bytes) -> dict[str, Any]:
         raise unreadable("manifest_broken", line=line, column=wrong.start - start + 1, reason="UTF-8") from None
     except json.JSONDecodeError as wrong:
         raise unreadable("manifest_broken", line=wrong.lineno, column=wrong.colno, reason=wrong.msg) from None
+    except (ValueError, RecursionError) as wrong:  # a number of thousands of digits, brackets within brackets
+        raise unreadable("manifest_broken", line=1, column=1, reason=type(wrong).__name__) from None
     if not isinstance(values, dict):
         raise _manifest_wrong("{}", "一个 JSON 对象", "a JSON object")
     return values
@@ -198,7 +203,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise _manifest_wrong(twice, "只出现一次", "there only once")
+        raise _manifest_wrong(shown(twice), "只出现一次", "there only once")
     return values
 
 
@@ -234,9 +239,9 @@ class _Opening:
         }
         for name in self.names:
             if name not in self.used:
-                self.notes.append(Note(name, "file_unknown"))
+                self.notes.append(Note(shown(name), "file_unknown"))
         for key in self.manifest.unknown if self.manifest else ():
-            self.notes.append(Note(MANIFEST, "manifest_key_unknown", {"key": key}))
+            self.notes.append(Note(MANIFEST, "manifest_key_unknown", {"key": shown(key)}))
         sequence, replaces = (int(facts[fact]) if fact in facts else None for fact in ("sequence", "replaces"))
         content = {
             **{fact: facts.get(fact) for fact in FACTS},
@@ -266,20 +271,20 @@ class _Opening:
             self.used.update(met)
             wanted = [found for found in listed if any(_pattern(path).fullmatch(found) for path in form.paths)]
             if len(met) > 1 and self.manifest is None:
-                raise unreadable("file_ambiguous", pattern=" / ".join(form.paths), names=", ".join(met))
+                raise unreadable("file_ambiguous", pattern=" / ".join(form.paths), names=shown(", ".join(met)))
             if len(met) > 1:
-                self.refusals.append(sentence("file_twice", file=name, names=", ".join(met)))
+                self.refusals.append(sentence("file_twice", file=name, names=shown(", ".join(met))))
             if not met or (wanted and not set(wanted) & set(met)):
                 self._absent(name, form, wanted)
             elif self.manifest and not wanted:
-                self.refusals.append(sentence("file_unlisted", file=met[0]))
+                self.refusals.append(sentence("file_unlisted", file=shown(met[0])))
             if met:
                 paths[name] = self.folder / next((found for found in met if found in wanted), met[0])
         return paths
 
     def _absent(self, name: str, form: FileForm, wanted: list[str]) -> None:
         if wanted or not form.optional:
-            self.refusals.append(sentence("file_missing", file=wanted[0] if wanted else name))
+            self.refusals.append(sentence("file_missing", file=shown(wanted[0]) if wanted else name))
         else:
             self.notes.append(Note(name, "file_absent"))
 
@@ -403,6 +408,11 @@ class _Opening:
                 if fact in facts and facts[fact] != value:
                     zh, en = _FACT_NAMES[fact]
                     self.refusals.append(sentence("fact_differs", where=where, zh=zh, en=en, expected=facts[fact], got=value))
+
+
+def shown(name: str) -> str:
+    """A name from outside as it can be written anywhere: what is no text in it is escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def stamp(path: Path) -> tuple[int, int]:

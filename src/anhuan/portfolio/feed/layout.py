@@ -6,6 +6,7 @@ know any delivery: which files there are, and what they hold, stands in `deliver
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -126,12 +127,12 @@ def find(wanted: str | None, search: Sequence[Path]) -> Layout:
         file = Path(wanted)
         if not file.is_file():
             raise unreadable("layout_unknown", layout=wanted, names=", ".join(_names(search)))
-        return read(file.read_text(encoding="utf-8"), file.name)
+        return read(file.read_bytes(), file.name)
     name = wanted.partition("/")[0]
     for folder in (*search, SHIPPED):
         candidate = folder / f"{name}.toml"
         if re.fullmatch(r"[\w.-]+", name) and candidate.is_file():
-            found = read(candidate.read_text(encoding="utf-8"), f"{name}.toml")
+            found = read(candidate.read_bytes(), f"{name}.toml")
             if "/" in wanted and found.name != wanted:
                 raise unreadable("layout_version", wanted=wanted, found=found.name)
             return found
@@ -145,14 +146,14 @@ def _names(search: Sequence[Path]) -> list[str]:
     )
 
 
-def read(text: str, file: str) -> Layout:
-    """The layout written in `text`; `file` is its name, for sentences and as its default name.
+def read(toml: bytes, file: str) -> Layout:
+    """The layout written in `toml`, which is UTF-8; `file` is its name, for sentences and as its default name.
 
     Raises FeedUnreadable naming the key that is wrong: an unknown key is as wrong as a bad value.
     """
     try:
-        return _layout(_Table("", tomllib.loads(text)), file.removesuffix(".toml"))
-    except tomllib.TOMLDecodeError as wrong:
+        return _layout(_Table("", tomllib.loads(toml.decode("utf-8-sig"))), file.removesuffix(".toml"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise unreadable("layout_broken", file=file, where="TOML", zh=str(wrong), en=str(wrong)) from None
     except _Wrong as wrong:
         raise unreadable("layout_broken", file=file, where=wrong.where, zh=wrong.zh, en=wrong.en) from None
@@ -405,6 +406,9 @@ def _source(where: str, value: object, settings: _Defaults) -> Source:
 def _record(table: _Table | None, money: str, separator: str | None) -> Record | None:
     if table is None:
         return None
+    for name in CHECKSUMS:
+        if name in table.values and name not in hashlib.algorithms_available:
+            raise _Wrong(table.at(name), "本机无法计算", "this machine cannot compute it")
     sums = table.table("sums") or _Table(table.at("sums"), {})
     record = Record(
         prefix=table.take("prefix", str, ""),

@@ -14,6 +14,7 @@ import codecs
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ _GUESSES = ("utf-8", "gb18030", "big5")
 # would be Chinese there to say that a file is UTF-8.
 _CHINESE_LEADS = [bytes([lead]) for lead in range(0xE4, 0xEA)]
 _ENOUGH = 5
+# What a character of our own marks, really delivered, begins with: in UTF-8, and in four bytes of GB18030.
+_LIKE_MARKS = re.compile(rb"\xf4\x8f|\xe3[0-9]")
 
 
 @dataclass(frozen=True)
@@ -160,13 +163,14 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
     codecs.register_error(marks.name, marks)
     decoder = codecs.getincrementaldecoder(encoding)(errors=marks.name)
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    loaded = Loaded(0, odd=True)
+    loaded = Loaded(0, odd=weight.nul)
     may_be_utf8, chinese, held, last = encoding not in {"utf-8", "ascii"}, 0, "", ""
     with os.fdopen(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
         for chunk in (*_chunks(path), b""):
             final = not chunk
             if marks.met > _PATIENCE and decoder.errors != "replace":
                 decoder.errors = "replace"
+            loaded.odd = loaded.odd or bool(_LIKE_MARKS.search(chunk))
             if may_be_utf8 and not chunk.isascii():
                 may_be_utf8 = _decodes(utf8, chunk)
                 chinese += sum(map(chunk.count, _CHINESE_LEADS))
@@ -174,7 +178,12 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
             if loaded.lines == 0 and not last:
                 text = text.removeprefix("\ufeff")
             held = "\r" if text.endswith("\r") and not final else ""
-            text = _one_line_end(text.removesuffix("\r") if held else text)
+            text = text.removesuffix("\r") if held else text
+            if "\r" in text:
+                text = text.replace("\r\n", "\n")
+                # Elsewhere it would be a line break inside a field.
+                loaded.odd = loaded.odd or "\r" in text
+                text = text.replace("\r", chr(BYTE_MARK + 0x0D))
             if decoder.errors == "replace":
                 text = text.replace("\ufffd", LOST_MARK)
             loaded.lines += text.count("\n")
@@ -184,14 +193,10 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
                 progress(loaded.lines, weight.lines)
     loaded.lines += last not in {"", "\n"}
     loaded.undecodable = marks.met
+    loaded.odd = loaded.odd or marks.met > 0
     loaded.mistaken = chinese >= _ENOUGH and may_be_utf8 and _decodes(utf8, b"", final=True)
     loaded.guess = _guess(path, encoding) if marks.met else None
     return loaded
-
-
-def _one_line_end(text: str) -> str:
-    """CR LF becomes LF; a CR elsewhere would be a line break inside a field and is marked."""
-    return text.replace("\r\n", "\n").replace("\r", chr(BYTE_MARK + 0x0D))
 
 
 class _Marks:

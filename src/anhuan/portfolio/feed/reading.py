@@ -108,6 +108,8 @@ class _Night:
             self._against_our_own_count()
         for table in FILES.values():
             self._against_the_ceiling(table)
+        for scratch in ("suspects", "repeated", "orphans", "payment_accounts"):
+            self.db.execute(f"DROP TABLE IF EXISTS {scratch}")
         return Reading(
             self.rows, self.used, self.set_aside, self.surplus,
             tuple(self.differences), (*self.differences, *self.refusals), self.findings.publish(),
