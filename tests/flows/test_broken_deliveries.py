@@ -31,7 +31,7 @@ FIRST_DAY = date(2026, 10, 28)
 # What only the book can tell: the order of nights (the delivery itself is sound), what earlier nights knew, and how the
 # night differs from yesterday.
 OF_THE_ORDER = {"date_not_after", "sequence_gap", "sequence_repeated", "issuer_differs", "replaces_wrong_night"}
-OF_THE_BOOK = {"rows_jump", "past_due_jump", "account_unknown"}
+OF_THE_BOOK = {"accounts_vanished", "rows_jump", "past_due_jump", "account_unknown"}
 WITHOUT_THE_BOOK = {"account_not_delivered", "account_set_aside"}
 # Deliveries that are judged against yesterday, and so need a sound night before them and after them.
 RELATIVE = {"vanished_account", "past_due_jump", "row_count_jump", "replacing_delivery"}
