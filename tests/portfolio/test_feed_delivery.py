@@ -561,6 +561,14 @@ def test_the_check_does_not_refuse_payments_to_accounts_only_the_book_knows(tmp_
     assert read(tmp_path / "d").refused_for() == ["ceiling_exceeded"]
 
 
+def test_the_check_does_not_refuse_payments_to_accounts_set_aside_today(tmp_path) -> None:
+    spoilt = account(opened_on="2026-02-30")
+    folder = write(tmp_path / "d", night([customer()], [], [spoilt], [payment(n) for n in range(50)], filler=200))
+    answer = feed.check(folder, layout=None, search=[], workspace=tmp_path / "w")
+    assert answer["ok"] is True
+    assert {one["code"] for one in answer["findings"] if one["file"] == "payments.csv"} == {"account_not_delivered"}
+
+
 def test_the_check_says_why_a_night_would_be_refused(tmp_path) -> None:
     folder = write(tmp_path / "d", SOUND, business_date="2026-11-20")
     (folder / "customers.csv").write_bytes(b"")

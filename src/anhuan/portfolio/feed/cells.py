@@ -246,11 +246,16 @@ def _date(cell: str, form: str) -> str:
 
 
 def _money(cell: str, form: str, digits: str) -> str:
+    # A cast that gives the same text back is the cheapest proof that a number is written plainly.
     if form == "minor":
-        return f"CASE WHEN {matches(cell, _MINOR)} THEN try_cast({cell} AS BIGINT) END"
+        whole_number = f"try_cast({cell} AS BIGINT)"
+        return (
+            f"CASE WHEN strlen({cell}) <= 18 AND CAST({whole_number} AS VARCHAR) = {cell} THEN {whole_number} "
+            f"WHEN {matches(cell, _MINOR)} THEN {whole_number} END"
+        )
     decimals = f"CASE WHEN contains({cell}, '.') THEN strlen({cell}) - strpos({cell}, '.') ELSE 0 END"
     scale = " ".join(f"WHEN {power} THEN {10**power}" for power in range(FINEST + 1))
-    # Most amounts are written with exactly two decimals, and a cast that gives the same text back is cheapest.
+    # Most amounts are written with exactly two decimals.
     exact = f"try_cast({cell} AS DECIMAL(16, 2))"
     return (
         f"CASE WHEN {digits} = 2 AND CAST({exact} AS VARCHAR) = {cell} THEN CAST({exact} * 100 AS BIGINT) "

@@ -33,6 +33,11 @@ _SWING = 5  # a fifth: rows or past-due sums that differ by more from the previo
 _UNREADABLE = ("cell_not_money", "cell_too_large", "money_decimals", "cell_missing")
 _BROKEN_LINES = ("line_fields", "line_width", "line_quoting")
 
+_SCRATCH = (
+    "TABLE IF EXISTS suspects", "TABLE IF EXISTS repeated", "TABLE IF EXISTS orphans", "TABLE IF EXISTS payment_accounts",
+    "VIEW IF EXISTS feed_known", "VIEW IF EXISTS feed_yesterday",
+)  # fmt: skip
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -93,10 +98,12 @@ class _Night:
     differences: list[Sentence] = field(default_factory=list)
     refusals: list[Sentence] = field(default_factory=list)
 
-    def read(self) -> Reading:
+    def __post_init__(self) -> None:
         self.db = self.con.con
         self.day = self.delivery.business_date
         self.findings = Findings(self.db)
+
+    def read(self) -> Reading:
         self.db.execute("CREATE OR REPLACE TABLE set_aside (file VARCHAR, line BIGINT, key VARCHAR, raw VARCHAR)")
         self.refusals += self.delivery.refusals
         for note in self.delivery.notes:
@@ -108,12 +115,17 @@ class _Night:
             self._against_our_own_count()
         for table in FILES.values():
             self._against_the_ceiling(table)
-        for scratch in ("suspects", "repeated", "orphans", "payment_accounts"):
-            self.db.execute(f"DROP TABLE IF EXISTS {scratch}")
+        for scratch in _SCRATCH:
+            self.db.execute(f"DROP {scratch}")
         return Reading(
-            self.rows, self.used, self.set_aside, self.surplus,
-            tuple(self.differences), (*self.differences, *self.refusals), self.findings.publish(),
-        )  # fmt: skip
+            rows=self.rows,
+            used=self.used,
+            set_aside=self.set_aside,
+            surplus=self.surplus,
+            differences=tuple(self.differences),
+            refusals=(*self.differences, *self.refusals),
+            findings=self.findings.publish(),
+        )
 
     # --- One file ----------------------------------------------------------------------------------------------------
 
@@ -308,16 +320,18 @@ class _Night:
             AND {key} NOT IN ({usable})) AS c"""
         )
         column = sheet.table.column(key)
-        unknown = "account_not_delivered" if self.alone and noun == "account" else f"{noun}_unknown"
-        for aside, code in (("aside", f"{noun}_set_aside"), ("NOT aside", unknown)):
+        codes = {"aside": f"{noun}_set_aside", "NOT aside": f"{noun}_unknown"}
+        if self.alone and parent is ACCOUNTS:
+            codes = dict.fromkeys(codes, "account_not_delivered")
+        for aside, code in codes.items():
             self.findings.mark(self.findings.rule(name, column, code), f"SELECT line FROM orphans WHERE {aside}")
 
     def _give_currency(self) -> None:
         """Payments take their account's currency: of today, else of the night that last had it."""
-        earlier = f"SELECT account_id, currency FROM ({self.con.compile(self.known)})" if self.known is not None else None
-        both = "SELECT account_id, currency, 0 AS age FROM accounts" + (
-            f" UNION ALL SELECT account_id, currency, 1 FROM ({earlier})" if earlier else ""
-        )
+        both = "SELECT account_id, currency, 0 AS age FROM accounts"
+        if self.known is not None:
+            self.con.create_view("feed_known", self.known, overwrite=True)
+            both += " UNION ALL SELECT account_id, currency, 1 FROM feed_known"
         self.db.execute(
             f"""CREATE OR REPLACE TEMP TABLE payment_accounts AS SELECT account_id, arg_min(currency, age) AS currency
             FROM ({both}) WHERE account_id IN (SELECT account_id FROM payments) GROUP BY account_id"""

@@ -391,8 +391,8 @@ CATALOGUE: dict[str, tuple[Weight, str, str]] = {
     ),
     "account_not_delivered": (
         _W,
-        "今日的 accounts.csv 中没有这个账户；以往各夜是否有过，只有正式运行时才知道。",
-        "The account is not in today's accounts.csv; whether an earlier night knew it is seen only when the night is run.",
+        "今日的 accounts.csv 中没有这个账户的可用行；以往各夜是否有过，只有正式运行时才知道。",
+        "Today's accounts.csv has no usable row of the account; whether an earlier night knew it shows when the night is run.",
     ),
     # --- Of a file as a whole (no line) ---------------------------------------------------------------------------
     "file_unknown": (
