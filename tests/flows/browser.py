@@ -36,7 +36,7 @@ FLAGS = (
 )
 PASSWORD = "open-the-desk-2026"
 # The nights reach over a month's end, so that a month's roll rates exist.
-FIRST_NIGHT, NIGHTS, ACCOUNTS = "2026-10-30", 4, 900
+FIRST_NIGHT, NIGHTS, ACCOUNTS = "2026-10-31", 3, 900
 CLOCK = "2026-11-03T09:30:00+08:00"
 
 

@@ -201,9 +201,7 @@ def cases(request: HttpRequest) -> HttpResponse:
         "listing": listing,
         "listing_query": listing.query(),
         "rows": [(line, names.get(line.case_id, "")) for line in shown.lines],
-        "total": figures.count(shown.total)
-        if shown.counted
-        else _("about %(number)s") % {"number": figures.count(shown.total)},
+        "total": _total(listing, shown),
         "heads": _heads(listing),
         "before": links[0],
         "after": links[1],
@@ -214,6 +212,21 @@ def cases(request: HttpRequest) -> HttpResponse:
     }
     part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     return render(request, "workbench/_cases.html" if part else "workbench/cases.html", context)
+
+
+def _total(listing: Listing, shown: CasePage) -> str:
+    """How many cases the list has; an estimate says so, and does not pretend to digits it does not know."""
+    if shown.counted:
+        return figures.count(shown.total)
+    night = latest_night()
+    if listing == replace(Listing(), sort=listing.sort) and night is not None:
+        return figures.count(int(night.result["cases"]["open"]))
+    return _("about %(number)s") % {"number": figures.count(int(Decimal(f"{shown.total:.1e}")))}
+
+
+def latest_night() -> Night | None:
+    """The night the book stands at."""
+    return Night.objects.filter(status=NightStatus.SEALED).order_by("-business_date").first()
 
 
 def _heads(listing: Listing) -> list[dict[str, Any]]:
@@ -229,8 +242,8 @@ def _heads(listing: Listing) -> list[dict[str, Any]]:
 
 def choices() -> dict[str, list[str]]:
     """The values the filters offer; they change with the night, so each night's are asked for once."""
-    latest = Night.objects.filter(status=NightStatus.SEALED).order_by("-business_date").values_list("manifest_sha256").first()
-    key = f"case-choices:{latest[0] if latest else ''}"
+    night = latest_night()
+    key = f"case-choices:{night.manifest_sha256 if night else ''}"
     kept: dict[str, list[str]] | None = cache.get(key)
     if kept is None:
         seen = list(CaseFigures.objects.values_list("currency", "segment", "placed_with").distinct())
@@ -308,8 +321,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     """The list as CSV with masked names, in its order, at most EXPORTED rows; `X-Rows` says about how many come."""
     listing = Listing.of(request)
     total = min(listing.page(request, limit=1).total, EXPORTED)
-    day = Night.objects.filter(status=NightStatus.SEALED).order_by("-business_date").values_list("business_date").first()
-    name = f"cases-{listing.status}-{day[0] if day else 'none'}.csv"
+    night = latest_night()
+    name = f"cases-{listing.status}-{night.business_date if night else 'none'}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Rows": str(total)}
     return StreamingHttpResponse(_csv(request, listing), content_type="text/csv; charset=utf-8", headers=headers)
 

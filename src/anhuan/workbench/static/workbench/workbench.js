@@ -199,9 +199,9 @@
       if (done) break;
       parts.push(value);
       seen += value.reduce((lines, byte) => lines + (byte === 10), 0);
-      progress.max = Math.max(rows, 1);
+      progress.max = Math.max(rows, seen, 1);
       progress.value = seen;
-      text.textContent = `${Math.max(seen, 0).toLocaleString()} / ${rows.toLocaleString()}`;
+      text.textContent = Math.max(seen, 0).toLocaleString();
     }
     const file = document.createElement("a");
     file.href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
@@ -209,6 +209,7 @@
     file.click();
     URL.revokeObjectURL(file.href);
     progress.hidden = true;
+    text.textContent = seen.toLocaleString();
     link.removeAttribute("aria-disabled");
     say(text.textContent);
   }
