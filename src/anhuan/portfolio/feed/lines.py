@@ -38,8 +38,8 @@ _GUESSES = ("utf-8", "gb18030", "big5")
 # would be Chinese there to say that a file is UTF-8.
 _CHINESE_LEADS = [bytes([lead]) for lead in range(0xE4, 0xEA)]
 _ENOUGH = 5
-# What a character of our own marks, really delivered, begins with: in UTF-8, and in four bytes of GB18030.
-_LIKE_MARKS = re.compile(rb"\xf4\x8f|\xe3[0-9]")
+# How a character of our own marks begins when it is really delivered, in the encodings that have it.
+_LIKE_MARKS = {"utf-8": re.compile(rb"\xf4\x8f"), "gb18030": re.compile(rb"\xe3[0-9]")}
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
     marks = _Marks()
     codecs.register_error(marks.name, marks)
     decoder = codecs.getincrementaldecoder(encoding)(errors=marks.name)
-    utf8 = codecs.getincrementaldecoder("utf-8")()
+    utf8, like_marks = codecs.getincrementaldecoder("utf-8")(), _LIKE_MARKS.get(encoding)
     loaded = Loaded(0, odd=weight.nul)
     may_be_utf8, chinese, held, last = encoding not in {"utf-8", "ascii"}, 0, "", ""
     with os.fdopen(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
@@ -170,7 +170,7 @@ def _transcode(path: Path, copy: Path, encoding: str, weight: Weight, progress: 
             final = not chunk
             if marks.met > _PATIENCE and decoder.errors != "replace":
                 decoder.errors = "replace"
-            loaded.odd = loaded.odd or bool(_LIKE_MARKS.search(chunk))
+            loaded.odd = loaded.odd or bool(like_marks and like_marks.search(chunk))
             if may_be_utf8 and not chunk.isascii():
                 may_be_utf8 = _decodes(utf8, chunk)
                 chinese += sum(map(chunk.count, _CHINESE_LEADS))
