@@ -222,8 +222,7 @@ class _Absorption:
         delivered, key_sql = self.kind.delivered, self.kind.key_sql
         self.duck.execute(
             f"create or replace temp table identity_candidates as select line, fingerprint, {key_sql} as id "
-            f"from {delivered} join (select min(line) as line, fingerprint from identity_now "
-            f"anti join identity_stored using (fingerprint) group by fingerprint) using (line)",
+            f"from {delivered} join (from identity_now anti join identity_stored using (fingerprint)) using (line)",
             {"point_key": self.ring.point_key()} if "$point_key" in key_sql else {},
         )
         self.duck.execute(
