@@ -236,6 +236,7 @@ def test_the_list_is_filtered_sorted_and_paged_by_keyboard_alone(page: Page, des
     wanted = {case for case, row in everything.items() if row["bucket"] == 2}
     expect(page.locator("#list .pager > span")).to_contain_text(f"{len(wanted)} cases")
     assert "bucket=2" in page.url
+    assert page.evaluate("document.activeElement.id") == "f-b2", "the reader keeps her place when the list is drawn anew"
     assert set(page.locator("#list tbody th").all_inner_texts()) <= wanted
 
 
