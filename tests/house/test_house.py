@@ -61,7 +61,7 @@ SNIPPETS: list[tuple[Callable[[File], Iterable[str]], str, str, str]] = [
     ),
     (
         undocumented_settings,
-        "src/anhuan/cli.py",
+        "src/anhuan/cli/book.py",
         "os.environ['ANHUAN_HOME']; os.environ.get('ANHUAN_KEYRING_FILE')",
         "os.environ.get('ANHUAN_SHORTCUT')",
     ),
@@ -96,7 +96,7 @@ SNIPPETS: list[tuple[Callable[[File], Iterable[str]], str, str, str]] = [
     (
         broken_references,
         "docs/feed.md",
-        "`src/anhuan/cli.py`, [the command](reference/settings.md), tests/house",
+        "`src/anhuan/cli/book.py`, [the command](reference/settings.md), tests/house",
         "see `src/anhuan/shell.py`",
     ),
     (broken_references, "docs/feed.md", "[the rest](../README.md)", "[the rest](README.md)"),
