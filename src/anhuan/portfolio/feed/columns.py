@@ -13,12 +13,12 @@ from importlib import resources
 
 from anhuan.core.money import MINOR_DIGITS
 from anhuan.core.vocabulary import (
+    DELIVERED_PARTIES,
     BlockCode,
     Classification,
     ContactKind,
     CustomerFlag,
     IdType,
-    Party,
     PaymentKind,
     Place,
     Sex,
@@ -131,7 +131,7 @@ CONTACT_POINTS = FileTable(
         Column("customer_id", "客户号", need=Need.CELL, identity=True, limit=32),
         Column("kind", "类型", Kind.CHOICE, Need.CELL, choices=tuple(ContactKind)),
         Column("value", "联系方式", need=Need.CELL),
-        Column("party", "归属人", Kind.CHOICE, Need.CELL, choices=tuple(Party)),
+        Column("party", "归属人", Kind.CHOICE, Need.CELL, choices=DELIVERED_PARTIES),
         Column("party_name", "归属人姓名"),
         Column("person_id", "归属人编号", identity=True),
         Column("place", "地点", Kind.CHOICE, choices=tuple(Place)),
