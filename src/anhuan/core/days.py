@@ -1,0 +1,129 @@
+"""Days of the law: periods that leave out their first day, months that end on the matching date, rest days, working days.
+
+Knows dates, and the calendar it is handed. Does not know which law asks, nor any holiday by itself: the rulebook makes
+calendars out of yearly notices. What a calendar does not know it never guesses: it raises `UnknownYear`.
+"""
+
+from __future__ import annotations
+
+import calendar as months_of_the_world
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+ONE_DAY = timedelta(days=1)
+SATURDAY, SUNDAY = 5, 6
+
+
+class UnknownYear(LookupError):
+    """The answer depends on the rest days of a year that the calendar does not have, such as one not announced yet."""
+
+    def __init__(self, calendar: str, year: int) -> None:
+        self.calendar = calendar
+        self.year = year
+        self.zh = f"日历 {calendar} 尚无 {year} 年的放假安排,无法判断工作日与休息日。"
+        self.en = f"The calendar {calendar} has no rest days for {year} yet, so working days and rest days of it are unknown."
+        super().__init__(self.en)
+
+
+def add_months(start: date, months: int) -> date:
+    """The matching date so many months on, or the last day of the month where it has no such date (Civil Code Art. 202).
+
+    `(2026-01-31, 1)` -> 2026-02-28. Negative months go back. ValueError beyond the years 1 to 9999.
+    """
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    last = months_of_the_world.monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(start.day, last))
+
+
+def add_years(start: date, years: int) -> date:
+    """The matching date so many years on; 29 February becomes the 28th where there is none (Civil Code Art. 202)."""
+    return add_months(start, 12 * years)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A length of time as a law writes it: fifteen days, three months, two years."""
+
+    years: int = 0
+    months: int = 0
+    days: int = 0
+
+    def last_day(self, start: date) -> date:
+        """The day the period ends on when it begins on `start`, which itself is not counted (Civil Code Art. 201).
+
+        Years and months end on the matching date, days are counted after that. Rest days play no part here.
+        """
+        return add_months(start, 12 * self.years + self.months) + timedelta(days=self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Rest days and working days of the years somebody has announced.
+
+    `named` are rest days that a yearly notice names, weekends inside a break included; `make_up` are weekend days worked
+    instead. `festivals` are the feasts fixed by statute, also of years not announced: a notice moves days around them alone,
+    never further away than `reach` days, so that a plain Tuesday between them is known to end a period even without one.
+    """
+
+    name: str
+    years: frozenset[int]
+    named: frozenset[date] = frozenset()
+    make_up: frozenset[date] = frozenset()
+    weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
+    festivals: frozenset[date] = frozenset()
+    reach: int = 0
+
+    def is_workday(self, day: date) -> bool:
+        """Whether `day` is worked. UnknownYear for every day of a year not announced: a Saturday may be worked, a Friday not."""
+        self._require(day.year)
+        return day in self.make_up or not (day in self.named or day.weekday() in self.weekend)
+
+    def is_named_holiday(self, day: date) -> bool:
+        """Whether the yearly notice names `day` as a rest day; ordinary weekends are none. UnknownYear likewise."""
+        self._require(day.year)
+        return day in self.named
+
+    def add_workdays(self, day: date, count: int) -> date:
+        """The working day number `count` after `day`, which is not counted; before it when negative.
+
+        Zero gives `day` itself, or the first working day after it. UnknownYear as soon as the way leads through one.
+        """
+        if count == 0:
+            return day if self.is_workday(day) else self.add_workdays(day, 1)
+        step, left = (ONE_DAY if count > 0 else -ONE_DAY), abs(count)
+        while left:
+            day += step
+            left -= self.is_workday(day)
+        return day
+
+    def roll(self, day: date) -> date:
+        """`day`, or the first working day after it where it is a rest day: the end of a period (Civil Code Art. 203).
+
+        UnknownYear when `day` lies in a year not announced and near enough to a feast for a notice to change it.
+        """
+        while self._rests(day):
+            day += ONE_DAY
+        return day
+
+    def _rests(self, day: date) -> bool:
+        if day.year not in self.years and self._is_out_of_reach(day):
+            return day.weekday() in self.weekend
+        return not self.is_workday(day)
+
+    def _is_out_of_reach(self, day: date) -> bool:
+        """Whether no notice could change `day`. A year whose feasts are unknown says nothing about its days."""
+        first, last = day - timedelta(days=self.reach), day + timedelta(days=self.reach)
+        told = {feast.year for feast in self.festivals}
+        return {first.year, day.year, last.year} <= told and not any(first <= feast <= last for feast in self.festivals)
+
+    def _require(self, year: int) -> None:
+        if year not in self.years:
+            raise UnknownYear(self.name, year)
+
+
+def in_time(done: date, last_day: date, calendar: Calendar) -> bool:
+    """Whether what had to be done by `last_day`, rolled past rest days, was done on `done`.
+
+    The calendar is asked only when `done` is later than `last_day`: before, no rest day matters.
+    """
+    return done <= last_day or done <= calendar.roll(last_day)
