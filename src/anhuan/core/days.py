@@ -101,11 +101,12 @@ class Calendar:
 
         UnknownYear when `day` lies in a year not announced and near enough to a feast for a notice to change it.
         """
-        while self._rests(day):
+        while self.is_rest_day(day):
             day += ONE_DAY
         return day
 
-    def _rests(self, day: date) -> bool:
+    def is_rest_day(self, day: date) -> bool:
+        """Whether a period goes on past `day`. Also known in years not announced, for days too far from any feast to be moved."""
         if day.year not in self.years and self._is_out_of_reach(day):
             return day.weekday() in self.weekend
         return not self.is_workday(day)
@@ -122,8 +123,20 @@ class Calendar:
 
 
 def in_time(done: date, last_day: date, calendar: Calendar) -> bool:
-    """Whether what had to be done by `last_day`, rolled past rest days, was done on `done`.
+    """Whether what had to be done by `last_day`, or by the first working day after it if that is a rest day, was done on `done`.
 
-    The calendar is asked only when `done` is later than `last_day`: before, no rest day matters.
+    That is: whether no day from `last_day` to the one before `done` is worked. The calendar is asked about those days alone,
+    and UnknownYear raised only when none of them is known to be worked and some are not known to be rest days.
     """
-    return done <= last_day or done <= calendar.roll(last_day)
+    unknown: UnknownYear | None = None
+    day = last_day
+    while day < done:
+        try:
+            if not calendar.is_rest_day(day):
+                return False
+        except UnknownYear as missing:
+            unknown = missing
+        day += ONE_DAY
+    if unknown is not None:
+        raise unknown
+    return True
