@@ -68,9 +68,9 @@ def _hidden_from(overdue_month: date, amount_minor: int, repaid: date | None, re
     in_reach = terms["first_month"] <= overdue_month <= terms["last_month"] and amount_minor <= terms["most_minor"]
     if not in_reach or repaid is None or repaid > terms["repaid_by"]:
         return None
-    if repaid <= terms["early_repaid_by"]:
-        return terms["early_hidden_from"]
-    return add_months(repaid.replace(day=1), 2) - ONE_DAY  # the last day of the month after
+    end_of_next_month = add_months(repaid.replace(day=1), 2) - ONE_DAY
+    early: date = terms["early_hidden_from"]
+    return early if repaid <= terms["early_repaid_by"] else end_of_next_month
 
 
 def may_report_to_bureau(events: Sequence[Happened], *, at: date, law: Law) -> Judgement:

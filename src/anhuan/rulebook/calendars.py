@@ -1,0 +1,226 @@
+"""Calendars of working days and named holidays: China's yearly notices, US federal holidays, UK bank holidays.
+
+Knows where each comes from: notices as `chinesecalendar` has them, holidays that `holidays` computes, and the bank's own
+`calendar.yaml` for years that are announced but not yet in the library:
+
+    cn:
+      2027:
+        source: the notice these days are taken from
+        rest_days: ['2027-01-01..2027-01-03', '2027-02-05..2027-02-11']
+        working_days: ['2027-02-14']
+
+Every day lies in its year, working days are weekend days, no day stands twice. A file may only add years that nobody has:
+what is announced cannot be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from anhuan.core.days import ONE_DAY, SATURDAY, Calendar
+
+COMPUTED = range(1990, 2101)
+"""Years for which holidays that follow a rule are computed."""
+
+# The longest that a notice since 2008 has moved a working day away from a feast is eight days; two weeks are safe.
+_REACH_OF_A_NOTICE = 14
+
+
+class CalendarRefused(Exception):
+    """A calendar file that cannot be used, with every reason: file, line and a sentence in both languages."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        self.zh = ";".join(f"{fault.place}:{fault.zh}" for fault in faults)
+        self.en = "; ".join(f"{fault.place}: {fault.en}" for fault in faults)
+        super().__init__(self.en)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    place: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """The rest days and make-up working days that a bank's file gives for one year, and where it has them from."""
+
+    year: int
+    source: str
+    rest_days: frozenset[date]
+    working_days: frozenset[date]
+
+
+def _china() -> Calendar:
+    from chinese_calendar import constants
+
+    named, make_up = frozenset(constants.holidays), frozenset(constants.workdays)
+    return Calendar("cn", frozenset(day.year for day in named), named, make_up, reach=_REACH_OF_A_NOTICE)
+
+
+def _computed(country: Any, **how: str) -> dict[date, str]:
+    """The holidays of a country of the library, by date, in every year of `COMPUTED`."""
+    return dict(country(years=COMPUTED, **how).items())
+
+
+def _united_states() -> Calendar:
+    from holidays.countries.united_states import UnitedStates
+
+    return Calendar("us-fed", frozenset(COMPUTED), frozenset(_computed(UnitedStates)))
+
+
+def _united_kingdom() -> Calendar:
+    from holidays.countries.united_kingdom import UnitedKingdom
+
+    return Calendar("uk", frozenset(COMPUTED), frozenset(_computed(UnitedKingdom, subdiv="ENG")))
+
+
+_MADE_BY: Mapping[str, Callable[[], Calendar]] = {"cn": _china, "us-fed": _united_states, "uk": _united_kingdom}
+LAWS = tuple(_MADE_BY)
+
+
+@cache
+def calendar_of(law: str) -> Calendar:
+    """The calendar of `cn`, `us-fed` or `uk` (England) as the libraries know it; KeyError for another law."""
+    return _MADE_BY[law]()
+
+
+@cache
+def feasts() -> frozenset[date]:
+    """The days China's statute makes feasts, by the lunar calendar too, whether or not a notice has arranged the days around."""
+    from holidays.countries.china import China
+
+    return frozenset(day for day, name in _computed(China, language="en_US").items() if "observed" not in name)
+
+
+def with_feasts(made: Calendar) -> Calendar:
+    """A calendar of China that also sees which days of years not announced lie too far from any feast to be moved."""
+    return replace(made, festivals=feasts()) if made.name == "cn" else made
+
+
+def extended(made: Calendar, years: Mapping[int, Year]) -> Calendar:
+    """A calendar with the years of a bank's file; those it has already are left as they are."""
+    new = [year for year in years.values() if year.year not in made.years]
+    return replace(
+        made,
+        years=made.years | {year.year for year in new},
+        named=made.named.union(*(year.rest_days for year in new)),
+        make_up=made.make_up.union(*(year.working_days for year in new)),
+    )
+
+
+def load(law: str, file: Path | None) -> Calendar:
+    """The calendar of `law` with the years of the bank's `file`, if there is one; CalendarRefused when it is not in order."""
+    return extended(calendar_of(law), read(file).get(law, {}) if file else {})
+
+
+# --- The bank's file ---------------------------------------------------------------------------------------------
+
+
+def read(file: Path) -> dict[str, dict[int, Year]]:
+    """The years of a bank's file by law and year; CalendarRefused naming every line that is not in order."""
+    import yaml
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CalendarRefused(
+            [Fault(str(file), "文件无法读取或不是有效的 YAML。", f"cannot be read as YAML: {error}")]
+        ) from None
+    reader = _Reader(file)
+    found = (
+        {law: reader.years(law, years) for law, years in reader.entries(root, dict.fromkeys(LAWS), text=False)} if root else {}
+    )
+    if reader.faults:
+        raise CalendarRefused(reader.faults)
+    return found
+
+
+class _Reader:
+    """Reads nodes of YAML, which know their lines, and gathers what is wrong."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.faults: list[Fault] = []
+
+    def fault(self, node: Any, zh: str, en: str) -> None:
+        self.faults.append(Fault(f"{self.file}:{node.start_mark.line + 1}", zh, en))
+
+    def entries(self, node: Any, allowed: Mapping[str, None] | None, *, text: bool) -> Iterator[tuple[str, Any]]:
+        """Names and nodes of a mapping; a name that stands twice or is not `allowed` is a fault. `text`: values are scalars."""
+        if node.id != "mapping":
+            self.fault(node, "此处应为映射。", "a mapping belongs here")
+            return
+        seen = set()
+        for name, value in node.value:
+            word = name.value if name.id == "scalar" else ""
+            if word in seen or (allowed is not None and word not in allowed):
+                self.fault(name, f"多余或重复的项:{word}。", f"{word or 'this'} is not expected here, or stands twice")
+            elif text and value.id != "scalar":
+                self.fault(value, "此处应为文字。", "a text belongs here")
+            else:
+                seen.add(word)
+                yield word, value
+
+    def years(self, law: str, node: Any) -> dict[int, Year]:
+        found = {}
+        for word, value in self.entries(node, None, text=False):
+            known = calendar_of(law).years
+            if not (word.isascii() and word.isdigit() and len(word) == 4):
+                self.fault(value, f"{word} 不是年份。", f"{word} is not a year")
+            elif int(word) in known:
+                self.fault(value, f"{word} 年已公布,不能更改。", f"the year {word} is known already and cannot be changed")
+            else:
+                found[int(word)] = self.year(int(word), value)
+        return found
+
+    def year(self, year: int, node: Any) -> Year:
+        parts = dict(self.entries(node, dict.fromkeys(("source", "rest_days", "working_days")), text=False))
+        source = parts.get("source")
+        if source is None or source.id != "scalar" or not source.value.strip():
+            self.fault(node, "须写明来源 source。", "its source is missing")
+        if "rest_days" not in parts:
+            self.fault(node, "须列出休息日 rest_days。", "its rest_days are missing")
+        rest = frozenset(self.days(year, parts["rest_days"])) if "rest_days" in parts else frozenset()
+        working = frozenset(self.days(year, parts["working_days"])) if "working_days" in parts else frozenset()
+        for day in sorted(day for day in working if day in rest or day.weekday() < SATURDAY):
+            zh, en = f"{day} 应为周末且不是休息日。", f"{day} is to be a weekend day and no rest day"
+            self.fault(parts["working_days"], zh, en)
+        return Year(year, source.value if source is not None and source.id == "scalar" else "", rest, working)
+
+    def days(self, year: int, node: Any) -> Iterator[date]:
+        """Days of a list of dates and of spans `first..last`; faults for what is no such thing, twice, or of another year."""
+        if node.id != "sequence":
+            self.fault(node, "此处应为日期列表。", "a list of dates belongs here")
+            return
+        seen: set[date] = set()
+        for item in node.value:
+            span = _span(item.value) if item.id == "scalar" else None
+            if span is None or not span[0].year == span[1].year == year:
+                zh = f"应为 {year} 年的日期 YYYY-MM-DD,或起止 首日..末日。"
+                self.fault(item, zh, f"a date of {year} as YYYY-MM-DD, or a span first..last, belongs here")
+                continue
+            day = span[0]
+            while day <= span[1]:
+                if day in seen:
+                    self.fault(item, f"{day} 重复。", f"{day} stands twice")
+                seen.add(day)
+                yield day
+                day += ONE_DAY
+
+
+def _span(text: str) -> tuple[date, date] | None:
+    first, _, last = text.partition("..")
+    try:
+        span = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
+    except ValueError:
+        return None
+    return span if span[0] <= span[1] else None
