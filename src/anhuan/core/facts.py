@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any
 
 from anhuan.core.vocabulary import (
     BANK,
@@ -232,9 +231,6 @@ class NumberCheck:
     reassigned: bool
 
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything about one debtor that a rule may ask for, as known when an attempt is judged.
@@ -250,8 +246,8 @@ class Facts:
     status: frozenset[DebtorStatus] = frozenset()
     attorney: Attorney | None = None
     whereabouts: str = "unknown"
-    points: Mapping[str, Point] = _NOTHING
-    people: Mapping[str, Person] = _NOTHING
+    points: Mapping[str, Point] = field(default_factory=dict)
+    people: Mapping[str, Person] = field(default_factory=dict)
     consents: tuple[Consent, ...] = ()
     holds: tuple[Hold, ...] = ()
     opt_outs: tuple[OptOut, ...] = ()
@@ -260,8 +256,8 @@ class Facts:
     place_bars: tuple[PlaceBar, ...] = ()
     bad_times: frozenset[str] = frozenset()
     wrong_numbers: frozenset[str] = frozenset()
-    refused_by: Mapping[str, datetime] = _NOTHING
-    invited_by: Mapping[str, datetime] = _NOTHING
+    refused_by: Mapping[str, datetime] = field(default_factory=dict)
+    invited_by: Mapping[str, datetime] = field(default_factory=dict)
     transfer_notices: tuple[TransferNotice, ...] = ()
     number_checks: tuple[NumberCheck, ...] = ()
     unknown: frozenset[str] = frozenset()

@@ -7,11 +7,10 @@ are written down (`anhuan.rulebook`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from anhuan.core.days import Calendar
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from anhuan.core.asked import Asked
 
 Scalar = str | int | bool | None
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Stricter(Enum):
@@ -46,7 +44,7 @@ class Ground:
     `not_before` is the first instant at which this test alone would let the attempt pass, as far as is known now.
     """
 
-    seen: Mapping[str, Scalar] = _NOTHING
+    seen: Mapping[str, Scalar] = field(default_factory=dict)
     not_before: datetime | None = None
     missing: str | None = None
 
@@ -189,7 +187,7 @@ class Law:
     as_of: date
     rules: tuple[Rule, ...]
     fingerprint: str
-    calendars: Mapping[str, Calendar] = _NOTHING
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
 
     @cached_property
     def _by_kind(self) -> dict[tuple[Channel, Purpose, Party, bool], tuple[Rule, ...]]:

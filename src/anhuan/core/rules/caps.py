@@ -60,7 +60,7 @@ class Cap:
         for debt in sorted(asked.attempt.debts) if "debt" in self.per else [None]:
             those = counted if debt is None else [contact for contact in counted if debt in contact.debts]
             if "consented" in self.skips:
-                those = [contact for contact in those if not asked.made_under_consent(contact, debt)]
+                those = [c for c in those if not (c.is_call and asked.made_under_consent(c, debt))]
             ground = self._exceeded(asked, zone, debt, those)
             if ground is not None:
                 return ground
