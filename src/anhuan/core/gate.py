@@ -79,9 +79,10 @@ def check(attempt: Attempt, facts: Facts, law: Law, at: datetime) -> Verdict:
     at = at.astimezone(UTC)
     asked = Asked(attempt, facts, law.calendars, at)
     unknown = facts.unknown if facts.timezones else facts.unknown | {"timezones"}
+    linked = attempt.session_of is not None or attempt.in_reply_to is not None
     reasons: list[Reason] = []
     for rule in law.concerning(attempt):
-        if rule.scope.spares and _spared(rule, asked):
+        if linked and _spared(rule, asked):
             continue
         ground = _lacking(rule, unknown) if unknown else None
         if ground is None:

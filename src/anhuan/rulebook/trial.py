@@ -1,0 +1,104 @@
+"""Trying cases of law: every scenario of files and folders, put to the gate or to a judgement, against the answer it carries.
+
+Knows both families of cases. Does not know how results are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from anhuan.core.days import UnknownYear
+from anhuan.core.gate import Refusal, check
+from anhuan.core.judgements.law import NoProvision
+from anhuan.rulebook.book import House, law_on
+from anhuan.rulebook.contacts import ContactScenario, read_scenarios
+from anhuan.rulebook.judging import judge
+from anhuan.rulebook.scenarios import JudgementCase, family, read_cases
+from anhuan.rulebook.statutes import RulebookError
+
+
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """The scenario files among these files and below these folders; RulebookError for a path where nothing is."""
+    found: list[Path] = []
+    for path in paths:
+        below = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
+        if not path.exists() or not below:
+            raise RulebookError(path, 0, "此处没有案例文件(*.yaml)", "there are no scenario files (*.yaml) here")
+        found += below
+    return found
+
+
+def run(paths: Iterable[Path], *, house: House | None = None) -> dict[str, Any]:
+    """Try every case: `{"total", "passed", "failed", "cases"}`, the cases in the order of files.
+
+    RulebookError or CaseRefused when a file cannot be read, or an id stands twice: then nothing is tried.
+    """
+    read: list[ContactScenario | JudgementCase] = []
+    seen: dict[str, Path] = {}
+    for path in files_of(paths):
+        cases = read_cases(path) if family(path) == "judgement" else read_scenarios(path)
+        for case in cases:
+            if case.id in seen:
+                zh, en = f"编号 {case.id} 已见于 {seen[case.id]}", f"the id {case.id} stands in {seen[case.id]} already"
+                raise RulebookError(path, 0, zh, en)
+            seen[case.id] = path
+        read += cases
+    tried = list(_tried(read, house))
+    passed = sum(case["passed"] for case in tried)
+    return {"total": len(tried), "passed": passed, "failed": len(tried) - passed, "cases": tried}
+
+
+def _tried(read: Sequence[ContactScenario | JudgementCase], house: House | None) -> Iterator[dict[str, Any]]:
+    for case in read:
+        yield _try_contact(case, house) if isinstance(case, ContactScenario) else _try_judgement(case)
+
+
+def _try_contact(case: ContactScenario, house: House | None) -> dict[str, Any]:
+    verdict = check(case.attempt, case.facts, law_on(case.packs, case.as_of, house=house), case.at)
+    reasons = verdict.reasons if isinstance(verdict, Refusal) else ()
+    got = "refuse" if reasons else "permit"
+    presumed = isinstance(verdict, Refusal) and verdict.presumed_violation
+    topics = sorted({reason.rule.topic.value for reason in reasons})
+    return {
+        "id": case.id,
+        "family": "contact",
+        "expected": case.verdict,
+        "got": got,
+        "presumed_violation": presumed,
+        "passed": got == case.verdict and presumed == case.presumed_violation and set(case.rules) <= set(topics),
+        "expected_rules": list(case.rules),
+        "rules": topics,
+        "reasons": [reason.document() for reason in reasons],
+    }
+
+
+def _try_judgement(case: JudgementCase) -> dict[str, Any]:
+    got: bool | str | None = None
+    reasons: list[dict[str, Any]] = []
+    try:
+        answer = judge(case.kind, case.jurisdiction, case.given, at=case.at)
+    except (UnknownYear, NoProvision) as silent:
+        reasons.append({"message_zh": silent.zh, "message_en": silent.en})
+    else:
+        got = answer.value
+        reasons.append(
+            {
+                "citation": answer.citation,
+                "force": answer.force.value,
+                "confidence": answer.confidence.value,
+                "message_zh": answer.sentence_zh,
+                "message_en": answer.sentence_en,
+            }
+        )
+    return {
+        "id": case.id,
+        "family": "judgement",
+        "expected": case.expected,
+        "got": got,
+        "presumed_violation": False,
+        "passed": got == case.expected,
+        "rules": [case.topic],
+        "reasons": reasons,
+    }
