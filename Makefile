@@ -91,8 +91,9 @@ fmt: setup  ## put every file in shape
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format
 
-reference: setup  ## write docs/reference/settings.md from the code
+reference: setup  ## write the generated pages of docs/reference from the code and the statutes
 	$(BIN)/python -m anhuan.settings reference > docs/reference/settings.md
+	$(BIN)/anhuan rules reference > docs/reference/rules.md
 
 screenshots: setup browser  ## draw the pages of the demonstration anew
 	$(BIN)/python tools/screenshots.py

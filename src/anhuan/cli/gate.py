@@ -15,7 +15,7 @@ rules_app = typer.Typer(no_args_is_help=True, help="The rulebook: law and house 
 app.add_typer(gate_app, name="gate")
 app.add_typer(rules_app, name="rules")
 
-Packs = Annotated[str, typer.Option("--law", help="Rule packs, separated by commas.")]
+Packs = Annotated[str | None, typer.Option("--law", help="Rule packs, separated by commas; by default the house's.")]
 
 
 @gate_app.command("run")
@@ -31,7 +31,7 @@ def gate_run(
     from anhuan.rulebook.trial import run
 
     try:
-        result = run(paths, house=read_house(house, known_packs()) if house else None)
+        result = run(paths, house=read_house(house) if house else None)
     except RulebookError as wrong:
         usage("rulebook", f"{wrong.file}:{wrong.line} {wrong.zh}", f"{wrong.file}:{wrong.line} {wrong.en}", as_json=as_json)
     except CaseRefused as wrong:
@@ -41,12 +41,6 @@ def gate_run(
     else:
         _print_trial(result)
     raise typer.Exit(EXIT_NO if result["failed"] else 0)
-
-
-def known_packs() -> list[str]:
-    from anhuan.rulebook.statutes import STATUTES
-
-    return sorted(path.name for path in STATUTES.iterdir() if path.is_dir())
 
 
 def _print_trial(result: dict[str, Any]) -> None:
@@ -64,7 +58,7 @@ def _print_trial(result: dict[str, Any]) -> None:
 @rules_app.command("show")
 def rules_show(
     as_of: Annotated[str | None, typer.Option("--as-of", help="The date; by default today.")] = None,
-    packs: Packs = "cn,house",
+    packs: Packs = None,
     *,
     house: Annotated[Path | None, typer.Option("--house", help="A bank's house.yaml; by default the home's.")] = None,
     lang: Annotated[str | None, typer.Option(help="zh or en")] = None,
@@ -77,10 +71,10 @@ def rules_show(
     from anhuan.rulebook.statutes import RulebookError
 
     day = _date(as_of, as_json=as_json) if as_of else clock.now().date()
-    named = [pack.strip() for pack in packs.split(",") if pack.strip()]
     file = house or (home() / "house.yaml" if (home() / "house.yaml").exists() else None)
     try:
-        own = book.read_house(file, named) if file else None
+        own = book.read_house(file) if file else None
+        named = [pack.strip() for pack in packs.split(",")] if packs else own.packs if own else book.DEFAULT_PACKS
         law = book.law_on(named, day, house=own)
         other = book.law_on(named, _date(against, as_json=as_json), house=own) if against else None
     except RulebookError as wrong:
@@ -103,6 +97,14 @@ def _print_rules(told: list[dict[str, Any]], *, zh: bool) -> None:
         out.print(f"[bold]{rule['id']}[/bold]  {' · '.join(marks)}", highlight=False)
         out.print(f"  {rule['message_zh' if zh else 'message_en']}", highlight=False)
         out.print(f"  [dim]{rule['source']}, {rule['clause']}[/dim]\n", highlight=False)
+
+
+@rules_app.command("reference")
+def rules_reference() -> None:
+    """Every rule of every pack with all its versions, as Markdown."""
+    from anhuan.rulebook.reference import markdown
+
+    print(markdown(), end="")
 
 
 def _print_changes(changed: list[dict[str, Any]], *, as_json: bool, zh: bool) -> None:

@@ -54,23 +54,32 @@ class House:
 
     bank: str
     file: Path
+    packs: tuple[str, ...] = DEFAULT_PACKS
     tightenings: tuple[Tightening, ...] = ()
     added: tuple[Entry, ...] = ()
 
 
-def read_house(path: Path, packs: Sequence[str]) -> House:
-    """Read a bank's own rules; RulebookError, naming the line, for whatever would loosen a rule of these packs."""
+_HOUSE_KEYS = ("bank", "law", "tighten", "add")
+
+
+def read_house(path: Path) -> House:
+    """Read a bank's own rules; RulebookError, naming the line, for whatever would loosen a rule of law.
+
+    `bank` is its name, `law` the packs it is bound by (default: mainland China and a careful house), `tighten` holds stricter
+    values of rules of law, `add` rules of its own.
+    """
     told = read_yaml(path)
+    keys = ", ".join(_HOUSE_KEYS)
     if not isinstance(told, Lines):
-        zh, en = "house.yaml 应含 bank、tighten、add", "house.yaml is a mapping with bank, tighten and add"
-        raise RulebookError(path, 1, zh, en)
+        raise RulebookError(path, 1, f"house.yaml 应为含 {keys} 的键值映射", f"house.yaml is a mapping with {keys}")
     for key in told:
-        if key not in {"bank", "tighten", "add"}:
-            raise RulebookError(path, told.at(key), f"未知的键 {key}", f"unknown key {key}; known are bank, tighten, add")
+        if key not in _HOUSE_KEYS:
+            raise RulebookError(path, told.at(key), f"未知的键 {key};可用:{keys}", f"unknown key {key}; known are {keys}")
+    packs = tuple(told.get("law") or DEFAULT_PACKS)
     law = {entry.id: entry for pack in packs for entry in entries(pack)}
     tightenings = tuple(_tightening(each, law, path) for each in told.get("tighten") or ())
     added = tuple(_added(each, law, path) for each in told.get("add") or ())
-    return House(str(told.get("bank", "")), path, tightenings, added)
+    return House(str(told.get("bank", "")), path, packs, tightenings, added)
 
 
 def _tightening(told: Any, law: Mapping[str, Entry], path: Path) -> Tightening:
@@ -201,7 +210,9 @@ def _tightened(rule: Rule, house: House, as_of: date) -> Rule:
             test = _merged(rule.test, tightening.values)
             if test != rule.test:
                 source = f"{house.bank or 'house'} (stricter than {rule.source})"
-                rule = replace(rule, test=test, source=source, force=Force.HOUSE_RULE, note=tightening.why or rule.note)
+                since = max(rule.in_force, tightening.in_force)
+                note = tightening.why or rule.note
+                rule = replace(rule, test=test, source=source, force=Force.HOUSE_RULE, in_force=since, note=note)
     return rule
 
 

@@ -1,0 +1,43 @@
+"""The law an installation judges by: the packs its house.yaml names, made stricter by that file, on the date of an instant.
+
+Knows where a bank keeps its own rules and calendar (`house.yaml` and `calendar.yaml` in the home). Does not know any rule. A file
+that has changed is read again; one that is wrong is a RulebookError, and nothing is judged until it is mended.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from anhuan.core.law import Law
+from anhuan.rulebook import book, calendars
+
+
+def in_force(at: datetime, *, packs: tuple[str, ...] | None = None, as_of: date | None = None) -> Law:
+    """The law at an instant, by its date in the bank's own zone; `packs` and `as_of` ask for another law."""
+    home = Path(settings.ANHUAN_HOME)
+    day = as_of or at.astimezone(ZoneInfo(settings.TIME_ZONE)).date()
+    return _law(_stamp(home / "house.yaml"), _stamp(home / "calendar.yaml"), packs, day)
+
+
+_Stamp = tuple[Path, int, int]
+
+
+def _stamp(file: Path) -> _Stamp | None:
+    """A file with the marks that change when it does; None when there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return file, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=256)
+def _law(house: _Stamp | None, calendar: _Stamp | None, packs: tuple[str, ...] | None, day: date) -> Law:
+    own = book.read_house(house[0]) if house else None
+    known = {name: calendars.load(name, calendar[0] if calendar else None) for name in calendars.LAWS}
+    return book.law_on(packs or (own.packs if own else book.DEFAULT_PACKS), day, house=own, calendars=known)
