@@ -32,6 +32,11 @@ def review_deadline(decision_received: date, *, law: Law, calendar: Calendar) ->
     return Deadline(law["complaint.review_request"], decision_received, calendar)
 
 
+def review_decision_deadline(requested: date, *, law: Law, calendar: Calendar) -> Deadline:
+    """By when a review must be decided: 30 days from the request (Complaint Measures 2020, unconfirmed)."""
+    return Deadline(law["complaint.review_decision"], requested, calendar)
+
+
 def complaint_in_time(
     received: date, handling: Handling, answered: date | None, *, at: date, law: Law, calendar: Calendar
 ) -> Judgement:
