@@ -38,12 +38,21 @@ _sql_flush = DatabaseOperations.sql_flush
 
 
 def _sql_flush_with_events(self: DatabaseOperations, style: object, tables: list[str], **options: bool) -> list[str]:
-    """Django empties the tables after a test that commits; events refuse that from everybody, so they are asked aside."""
+    """Django empties the tables after a test that commits; those that stay refuse that from everybody, and are asked aside."""
     emptied: list[str] = _sql_flush(self, style, tables, **options)
-    if "records_event" not in tables:
-        return emptied
-    trigger = "ALTER TABLE records_event {} TRIGGER event_stays_all"
-    return [trigger.format("DISABLE"), *emptied, trigger.format("ENABLE")]
+    staying = [(table, trigger) for table, trigger in STAYING.items() if table in tables]
+    off, on = (
+        [f"ALTER TABLE {table} {what} TRIGGER {trigger}" for table, trigger in staying] for what in ("DISABLE", "ENABLE")
+    )
+    return [*off, *emptied, *on]
+
+
+# Tables that nobody empties, and the trigger that sees to it.
+STAYING = {
+    "records_event": "event_stays_all",
+    "records_contact": "contact_stays_all",
+    "records_permit": "permit_stays_all",
+}
 
 
 DatabaseOperations.sql_flush = _sql_flush_with_events
@@ -64,7 +73,7 @@ def django_db_modify_db_settings() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _tables_can_be_emptied_after_a_test() -> Iterator[None]:
-    """Django truncates every table after a test that commits; the triggers of the events would rightly refuse that."""
+    """Django truncates every table after a test that commits; the triggers of those that stay would rightly refuse that."""
     from django.db import connection
     from django.test import TransactionTestCase
 
@@ -72,10 +81,12 @@ def _tables_can_be_emptied_after_a_test() -> Iterator[None]:
 
     def past_the_triggers(test: TransactionTestCase) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE records_event DISABLE TRIGGER USER")
+            for table in STAYING:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         emptying(test)
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE records_event ENABLE TRIGGER USER")
+            for table in STAYING:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(TransactionTestCase, "_fixture_teardown", past_the_triggers)

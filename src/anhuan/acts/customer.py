@@ -1,0 +1,45 @@
+"""How every act on one customer begins and ends: she is held, and one event remembers what was done.
+
+Knows the lock and the chain. A customer without a case is remembered in the chain of the house, under her id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from anhuan.records import events, facts
+
+# Acts that wait for each other take their instants before they hold the customer, and so may come in another order.
+_OVERTAKEN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A customer whom nobody else writes of until the transaction ends. `at` is never earlier than her last event."""
+
+    customer_id: str
+    has_case: bool
+    at: datetime
+    by: str
+
+    def remember(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Append the act's one event. `body` holds nothing personal."""
+        if self.has_case:
+            events.append(chain=self.customer_id, kind=kind, body=body, at=self.at, by=self.by)
+        else:
+            events.append(chain=events.HOUSE, kind=kind, body={"customer": self.customer_id, **body}, at=self.at, by=self.by)
+
+
+@contextmanager
+def held(customer_id: str, *, at: datetime, by: str) -> Iterator[Held]:
+    """A transaction that holds the customer from its beginning; left by an exception, nothing of it stays."""
+    with transaction.atomic():
+        has_case, last = facts.hold(customer_id)
+        overtaken = last is not None and at < last <= at + _OVERTAKEN
+        yield Held(customer_id, has_case, last if overtaken and last else at, by)

@@ -1,0 +1,247 @@
+"""What the records know of a customer, as the facts the gate judges: the only builder of `core.facts.Facts` from records.
+
+Knows which tables tell what; `records.told` makes their rows facts. Does not write, and does not know any rule. For one customer
+all tables are asked in one statement; for many, table by table in spans of customers, with the same text.
+
+Contacts since `since` are told, `WINDOW` before `at` unless a caller knows a longer reach of its law. Older ones are told where
+a rule may still ask: contacts with third persons, location contacts, opt-out confirmations, e-mails and texts from her, and dials
+of hers that failed since she was last reached, which decide whether she counts as lost.
+"""
+
+# ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+
+from anhuan.core.facts import Facts
+from anhuan.core.law import Law
+from anhuan.core.vocabulary import CALLS
+from anhuan.records import told
+from anhuan.records.told import Rows
+
+WINDOW = timedelta(days=60)
+_ALL_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
+_SPAN = 10_000
+
+# --- what each table tells ----------------------------------------------------------------------------------------
+
+_CALLS = ", ".join(f"'{channel}'" for channel in sorted(CALLS))
+# A contact is told unless it is void or an agency's seat that went unused; its result only once that was known.
+_TOLD = """
+t.recorded_at <= %(known)s AND t.session_of IS NULL
+AND NOT (t.state = 'void' AND t.closed_at <= %(known)s)
+AND (t.reserved_until IS NULL OR t.reserved_until > %(at)s OR t.closed_at <= %(known)s OR t.state = 'unknown')
+"""
+_REACHED = f"""
+r.party = 'debtor' AND r.state <> 'void' AND r.recorded_at <= %(known)s
+AND (r.direction = 'inbound' OR (r.channel IN ({_CALLS}) AND r.line_result IN ('', 'connected')))
+"""
+_STILL_ASKED = f"""
+(t.party <> 'debtor' OR t.purpose IN ('locate', 'confirm_opt_out') OR (t.direction = 'inbound' AND t.channel IN ('email', 'sms'))
+ OR (t.direction = 'outbound' AND t.channel IN ({_CALLS}) AND t.line_result NOT IN ('', 'connected')
+     AND NOT EXISTS (SELECT FROM records_contact r
+                     WHERE r.customer_id = t.customer_id AND r.started_at >= t.started_at AND {_REACHED})))
+"""
+_CONTACT = """
+t.contact_id, t.started_at,
+concat_ws('|', t.channel, t.direction, t.party, t.purpose, t.point_kind, CASE WHEN t.automated THEN 't' ELSE 'f' END,
+          CASE WHEN t.closed_at <= %(known)s THEN t.line_result ELSE '' END,
+          CASE WHEN t.closed_at <= %(known)s THEN t.outcome ELSE '' END),
+t.person_id, t.point_id, t.debts, t.actor, t.in_reply_to
+"""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One table: the cells of a row, which rows, in what order."""
+
+    cells: str
+    table: str
+    where: str = "t.recorded_at <= %(known)s"
+    order: str = "t.at, t.id"
+
+    @property
+    def rows(self) -> str:
+        """All rows of one customer as a JSON list of lists."""
+        return f"json_agg(json_build_array({self.cells}) ORDER BY {self.order})"
+
+
+_SOURCES: Mapping[str, _Source] = {
+    "customer": _Source("t.timezone, t.flags", "records_customer", "true", "t.customer_id"),
+    "account": _Source("t.account_id, t.block_code, t.placed_with", "records_account", "true", "t.account_id"),
+    "point": _Source(
+        "t.point_id, t.kind, t.party, t.place, t.person_id", "records_contactpoint", "t.absent_since IS NULL", "t.point_id"
+    ),
+    "older": _Source(
+        _CONTACT, "records_contact", f"t.started_at < %(since)s AND {_TOLD} AND {_STILL_ASKED}", "t.started_at, t.contact_id"
+    ),
+    "contact": _Source(_CONTACT, "records_contact", f"t.started_at >= %(since)s AND {_TOLD}", "t.started_at, t.contact_id"),
+    "hold": _Source(
+        "t.kind, t.begins, CASE WHEN t.ended_at <= %(known)s THEN t.ends END, t.debts, t.until_date",
+        "records_hold", "t.registered_at <= %(known)s", "t.begins, t.hold_id",
+    ),
+    "consent": _Source(
+        "t.at, t.covers, t.given_to, t.begins, t.ends, t.channel, t.point_id, t.person_id, t.debts, t.limit_per_day",
+        "records_consent",
+    ),
+    "revocation": _Source("t.at, t.covers", "records_revocation"),
+    "opt_out": _Source("t.at, t.channel, t.point_id", "records_optout"),
+    "time_block": _Source("t.at, t.weekdays, t.begins, t.ends, t.until_date, t.channel", "records_timeblock"),
+    "place_bar": _Source("t.at, t.place", "records_placebar"),
+    "cease": _Source("t.at", "records_ceasenotice", "t.written AND t.recorded_at <= %(known)s"),
+    "bad_time": _Source("t.contact_id", "records_badtime"),
+    "circumstance": _Source(
+        "t.kind, t.debts, t.timezones, t.place, t.contact_known, t.actor", "records_circumstance",
+        "t.recorded_at <= %(known)s AND t.at <= %(at)s AND (t.ends IS NULL OR t.ends > %(at)s)",
+    ),
+    "point_finding": _Source("t.kind, t.point_id, t.at, t.opt_out_until, t.reassigned", "records_pointfinding"),
+    "person_finding": _Source("t.kind, t.person_id, t.relation, t.at", "records_personfinding"),
+}  # fmt: skip
+
+_ONE = "SELECT " + ", ".join(
+    f"(SELECT {source.rows} FROM {source.table} t WHERE t.customer_id = %(customer)s AND {source.where})"
+    for source in _SOURCES.values()
+)
+
+
+# --- one customer -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Known:
+    """The facts of one customer, with what the door asks besides.
+
+    `placed`: agency, as the bank names it, of each account that is with one. `announced`: the actors she was told of. `points`:
+    kind, party and person of every contact point the bank delivers, also those the gate does not know.
+    """
+
+    facts: Facts
+    placed: Mapping[str, str]
+    announced: frozenset[str]
+    points: Mapping[str, tuple[str, str, str]]
+    delivered: bool
+
+
+def facts_for(customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None) -> Facts:
+    """The facts of one customer as of `at`; with `known`, only what had been recorded by then, for a replay.
+
+    What the bank's files say (accounts, points, flags) is always of the latest night. Hold her (`hold`) first where the answer
+    must stay true.
+    """
+    return known_of(customer_id, at=at, known=known, since=since).facts
+
+
+def known_of(customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None) -> Known:
+    """See `facts_for`."""
+    connection.ensure_connection()
+    raw = connection.connection
+    raw.prepare_threshold = 0  # Django's own cursors never prepare; this statement is planned once a connection
+    asked = {"customer": customer_id, "at": at, "known": known or _ALL_KNOWN, "since": since or at - WINDOW}
+    with psycopg.Cursor(raw) as cursor:
+        cursor.execute(_ONE, asked, prepare=True)
+        (row,) = cursor.fetchall()
+    rows = dict(zip(_SOURCES, (cell or [] for cell in row), strict=True))
+    return Known(
+        facts=told.facts(rows),
+        placed={account: placed for account, _, placed in rows["account"] if placed},
+        announced=told.announced(rows),
+        points={point: (kind, party, person) for point, kind, party, _, person in rows["point"]},
+        delivered=bool(rows["customer"] or rows["account"]),
+    )
+
+
+def hold(customer_id: str) -> tuple[bool, datetime | None]:
+    """Until this transaction ends nobody else writes of this customer: whether she has a case, and when its last event was.
+
+    OperationalError after ten seconds of waiting.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_case, last FROM records_customer_hold(%s)", [customer_id])
+        has_case, last = cursor.fetchone()
+    return has_case, last
+
+
+def reach(law: Law) -> timedelta:
+    """How far back the caps of a law look, and what they rest on: `WINDOW` or more."""
+    dates = max((getattr(rule.test, "dates", 0) for rule in law.rules), default=0)
+    return max(WINDOW, timedelta(days=dates + 10))
+
+
+# --- many customers -----------------------------------------------------------------------------------------------
+
+
+def facts_for_many(
+    customers: Iterable[str] | None = None, *, at: datetime, known: datetime | None = None, since: datetime | None = None
+) -> Iterator[tuple[str, Facts]]:
+    """The facts of many customers as of `at`, in the order of their ids; None: of all that have a case open.
+
+    While one span of customers is made into facts, PostgreSQL gathers the next. Runs in a transaction, its own or the caller's,
+    that lasts until the last one is taken; nobody is held, so the door asks again.
+    """
+    asked = {"at": at, "known": known or _ALL_KNOWN, "since": since or at - WINDOW}
+    with transaction.atomic(), ThreadPoolExecutor(1) as ahead:
+        spans = _spans(customers)
+        raw = connection.connection
+        gathered = [ahead.submit(_gather, raw, span, asked) for span in spans[:1]]
+        for number in range(len(spans)):
+            rows_of = gathered.pop().result()
+            if number + 1 < len(spans):
+                gathered.append(ahead.submit(_gather, raw, spans[number + 1], asked))
+            wanted = rows_of.pop("wanted")
+            for customer_id in wanted:
+                yield customer_id, told.facts(_rows(rows_of, customer_id))
+
+
+def _spans(customers: Iterable[str] | None) -> list[tuple[str, str]]:
+    """Make the table of those wanted; answers first and last id of every span of it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)")
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.wanted")
+        cursor.execute('CREATE TEMPORARY TABLE wanted (customer_id varchar(32) COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
+        if customers is None:
+            cursor.execute("INSERT INTO wanted SELECT case_id FROM records_case WHERE status = 'open'")
+        else:
+            cursor.execute("INSERT INTO wanted SELECT unnest(%s::varchar[]) ON CONFLICT DO NOTHING", [list(customers)])
+        cursor.execute("ANALYZE wanted")
+        cursor.execute(
+            "SELECT min(customer_id), max(customer_id) FROM (SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)"
+            " / %s AS span FROM wanted) w GROUP BY span ORDER BY span",
+            [_SPAN],
+        )
+        return [(first, last) for first, last in cursor.fetchall()]
+
+
+def _gather(raw: psycopg.Connection[Any], span: tuple[str, str], asked: Mapping[str, datetime]) -> dict[str, Any]:
+    """By source, the rows of each customer of a span that has any, as JSON text; `wanted` names them all."""
+    between = {"first": span[0], "last": span[1], **asked}
+    inside = "t.customer_id >= %(first)s AND t.customer_id <= %(last)s"
+    gathered: dict[str, Any] = {}
+    with psycopg.Cursor(raw) as cursor:
+        cursor.execute(f"SELECT customer_id FROM wanted t WHERE {inside} ORDER BY customer_id", between)
+        gathered["wanted"] = [customer_id for (customer_id,) in cursor.fetchall()]
+        for name, source in _SOURCES.items():
+            cursor.execute(
+                f"SELECT t.customer_id, {source.rows}::text FROM {source.table} t JOIN wanted USING (customer_id)"
+                f" WHERE {inside} AND {source.where} GROUP BY t.customer_id",
+                between,
+            )
+            gathered[name] = dict(cursor.fetchall())
+    return gathered
+
+
+def _rows(gathered: Mapping[str, Mapping[str, str]], customer_id: str) -> Rows:
+    nothing: Sequence[Any] = ()
+    rows: dict[str, Sequence[Any]] = dict.fromkeys(_SOURCES, nothing)
+    for name, of_customers in gathered.items():
+        text = of_customers.get(customer_id)
+        if text is not None:
+            rows[name] = json.loads(text)
+    return rows

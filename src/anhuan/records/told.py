@@ -1,0 +1,336 @@
+"""Rows of the records become facts: what the bank's words mean to the gate.
+
+Knows the cells `records.facts` asks for, as JSON has them. Knows no table and no rule. Where the bank's word leaves open what
+a rule may ask, the reading that forbids more is taken, or the point is left out, so that a rule that needs it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from functools import cache
+from typing import Any
+
+from anhuan.core.facts import (
+    MAIN_POINT,
+    Attorney,
+    Consent,
+    Contact,
+    Debt,
+    Facts,
+    Hold,
+    NumberCheck,
+    OptOut,
+    Person,
+    PlaceBar,
+    Point,
+    TimeBlock,
+    TransferNotice,
+)
+from anhuan.core.vocabulary import (
+    BlockCode,
+    Channel,
+    ContactKind,
+    Covers,
+    CustomerFlag,
+    DebtorStatus,
+    Direction,
+    HoldKind,
+    LineResult,
+    Outcome,
+    Party,
+    Place,
+    PointKind,
+    Purpose,
+)
+from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, PointFindingKind
+
+Rows = Mapping[str, Sequence[Any]]
+
+# What the bank's files say has no instant: it stands as if always so.
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+
+_instant = datetime.fromisoformat
+
+
+def facts(rows: Rows) -> Facts:
+    """The facts that the rows of one customer tell; see `records.facts` for their cells."""
+    timezones, flags = rows["customer"][0] if rows["customer"] else (None, [])
+    circumstances: dict[str, list[Any]] = {}
+    for kind, *cells in rows["circumstance"]:
+        circumstances.setdefault(kind, []).append(cells)
+    bars = tuple(PlaceBar(_instant(at), place) for at, place in rows["place_bar"])
+    cease = [_instant(at) for (at,) in rows["cease"]]
+    whereabouts = circumstances.get(CircumstanceKind.WHEREABOUTS)
+    return Facts(
+        timezones=_timezones(timezones, circumstances),
+        debts=_debts(rows["account"], circumstances),
+        contacts=_contacts(rows),
+        status=_status(flags, rows["account"], circumstances),
+        attorney=_attorney(flags, circumstances),
+        whereabouts=whereabouts[-1][2] if whereabouts else "unknown",
+        points=_points(rows, bars),
+        people=_people(rows),
+        consents=_consents(rows["consent"], rows["revocation"]) if rows["consent"] else (),
+        holds=_holds(rows["hold"], flags, rows["account"]),
+        opt_outs=tuple(OptOut(_instant(at), Channel(channel), point) for at, channel, point in rows["opt_out"]),
+        ceased_at=min(cease, default=None),
+        time_blocks=tuple(map(_time_block, rows["time_block"])),
+        place_bars=bars,
+        bad_times=frozenset(contact for (contact,) in rows["bad_time"]),
+        wrong_numbers=frozenset(f[1] for f in rows["point_finding"] if f[0] == PointFindingKind.WRONG_NUMBER),
+        refused_by=_latest(rows["person_finding"], PersonFindingKind.REFUSED),
+        invited_by=_latest(rows["person_finding"], PersonFindingKind.INVITED),
+        transfer_notices=tuple(
+            TransferNotice(_instant(at), point, date.fromisoformat(until))
+            for kind, point, at, until, _ in rows["point_finding"]
+            if kind == PointFindingKind.TRANSFER_NOTICE
+        ),
+        number_checks=tuple(
+            NumberCheck(_instant(at), point, reassigned)
+            for kind, point, at, _, reassigned in rows["point_finding"]
+            if kind == PointFindingKind.NUMBER_CHECK
+        ),
+        unknown=frozenset() if rows["customer"] else _OF_THE_CUSTOMER,
+    )
+
+
+_OF_THE_CUSTOMER = frozenset({"timezones", "status", "attorney", "points", "people"})
+"""What nobody can say of a customer whom the bank never delivered."""
+
+
+def announced(rows: Rows) -> frozenset[str]:
+    """The actors whose engagement the customer was told of."""
+    return frozenset(row[-1] for row in rows["circumstance"] if row[0] == CircumstanceKind.AGENCY_ANNOUNCED)
+
+
+# --- contacts -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def _words(
+    told: str,
+) -> tuple[Channel, Direction, Party, Purpose, PointKind | None, bool, LineResult | None, Outcome | None]:
+    """The closed words of a contact; there are few combinations of them and many contacts."""
+    channel, direction, party, purpose, point_kind, automated, line_result, outcome = told.split("|")
+    return (
+        Channel(channel),
+        Direction(direction),
+        Party(party),
+        Purpose(purpose),
+        PointKind(point_kind) if point_kind else None,
+        automated == "t",
+        LineResult(line_result) if line_result else None,
+        Outcome(outcome) if outcome else None,
+    )
+
+
+def _contacts(rows: Rows) -> tuple[Contact, ...]:
+    """In time order: the older ones come first."""
+    sets: dict[tuple[str, ...], frozenset[str]] = {}
+    contacts = []
+    for several in (rows["older"], rows["contact"]):
+        for contact_id, at, words, person, point, debts, actor, in_reply_to in several:
+            channel, direction, party, purpose, point_kind, automated, line_result, outcome = _words(words)
+            key = tuple(debts)
+            about = sets.get(key)
+            if about is None:
+                about = sets[key] = frozenset(key)
+            contacts.append(
+                Contact(
+                    contact_id, _instant(at), channel, direction, party, person, point or MAIN_POINT, point_kind,
+                    line_result, outcome, about, actor, automated, purpose, in_reply_to,
+                )
+            )  # fmt: skip
+    return tuple(contacts)
+
+
+# --- the customer -------------------------------------------------------------------------------------------------
+
+
+def _timezones(delivered: str | None, circumstances: Mapping[str, list[Any]]) -> tuple[str, ...]:
+    moved = circumstances.get(CircumstanceKind.MOVED)
+    if moved:
+        return tuple(moved[-1][1])
+    return (delivered,) if delivered else ()
+
+
+def _debts(accounts: Sequence[Any], circumstances: Mapping[str, list[Any]]) -> dict[str, Debt]:
+    if not circumstances:
+        return {account: Debt(account) for account, *_ in accounts}
+    named = {
+        kind: {debt for cells in circumstances.get(kind, []) for debt in cells[0] or [a[0] for a in accounts]}
+        for kind in (
+            CircumstanceKind.TIME_BARRED,
+            CircumstanceKind.REFUSED_AS_TIME_BARRED,
+            CircumstanceKind.OUT_OF_PROCEDURES,
+        )
+    }
+    return {
+        account: Debt(
+            account,
+            time_barred=account in named[CircumstanceKind.TIME_BARRED],
+            refused_as_time_barred=account in named[CircumstanceKind.REFUSED_AS_TIME_BARRED],
+            in_collection_procedures=account not in named[CircumstanceKind.OUT_OF_PROCEDURES],
+        )
+        for account, *_ in accounts
+    }
+
+
+def _status(flags: Sequence[str], accounts: Sequence[Any], circumstances: Mapping[str, list[Any]]) -> frozenset[DebtorStatus]:
+    """Flag, lock on an account or something we learnt: one of them is enough."""
+    status = set()
+    dead_account = any(block == BlockCode.DECEASED for _, block, _ in accounts)
+    if CustomerFlag.DECEASED in flags or dead_account or CircumstanceKind.DECEASED in circumstances:
+        status.add(DebtorStatus.DECEASED)
+    if CustomerFlag.INCAPACITATED in flags or CircumstanceKind.NO_CAPACITY in circumstances:
+        status.add(DebtorStatus.NO_CAPACITY)
+    return frozenset(status)
+
+
+def _attorney(flags: Sequence[str], circumstances: Mapping[str, list[Any]]) -> Attorney | None:
+    """A lawyer flagged by the bank stands for all debts, and is one who can be reached."""
+    if CustomerFlag.REPRESENTED_BY_ATTORNEY in flags:
+        return Attorney(contact_known=True)
+    known = circumstances.get(CircumstanceKind.ATTORNEY)
+    if not known:
+        return None
+    reachable = [cells for cells in known if cells[3] is not False]
+    of_all = any(cells[0] is None for cells in reachable or known)
+    debts = None if of_all else frozenset(debt for cells in reachable or known for debt in cells[0])
+    return Attorney(contact_known=bool(reachable), debts=debts)
+
+
+def _holds(told: Sequence[Any], flags: Sequence[str], accounts: Sequence[Any]) -> tuple[Hold, ...]:
+    """Our own, and those the bank's files speak of: a bankrupt customer, an account locked for a dispute or for fraud."""
+    holds = [
+        Hold(
+            HoldKind(kind),
+            _instant(begins),
+            _instant(ends) if ends else None,
+            None if debts is None else frozenset(debts),
+            date.fromisoformat(until) if until else None,
+        )
+        for kind, begins, ends, debts, until in told
+    ]
+    if CustomerFlag.BANKRUPT in flags:
+        holds.append(Hold(HoldKind.BANKRUPTCY, ALWAYS))
+    holds += [Hold(_BLOCKS[block], ALWAYS, debts=frozenset({account})) for account, block, _ in accounts if block in _BLOCKS]
+    return tuple(holds)
+
+
+_BLOCKS = {BlockCode.DISPUTE: HoldKind.DISPUTE, BlockCode.FRAUD: HoldKind.FRAUD}
+
+
+# --- contact points and people ------------------------------------------------------------------------------------
+
+_KINDS: Mapping[tuple[str, str], PointKind] = {
+    **{(ContactKind.MOBILE, place): PointKind.MOBILE for place in (*Place, "")},
+    (ContactKind.PHONE, Place.HOME): PointKind.HOME_PHONE,
+    (ContactKind.PHONE, Place.WORK): PointKind.WORK_PHONE,
+    (ContactKind.PHONE, Place.OTHER): PointKind.OTHER_PHONE,
+    (ContactKind.PHONE, ""): PointKind.OTHER_PHONE,
+    (ContactKind.EMAIL, Place.HOME): PointKind.PERSONAL_EMAIL,
+    **{(ContactKind.EMAIL, place): PointKind.WORK_EMAIL for place in (Place.WORK, Place.OTHER, "")},
+    (ContactKind.ADDRESS, Place.HOME): PointKind.HOME_ADDRESS,
+    (ContactKind.ADDRESS, Place.WORK): PointKind.WORK_ADDRESS,
+    (ContactKind.ADDRESS, Place.OTHER): PointKind.OTHER_ADDRESS,
+}
+"""What the bank's kind and place are to the gate. An e-mail address not known to be private counts as one at work; an address
+without a place, and an app, are none the gate knows."""
+
+_PLACED = {"home": PointKind.HOME_PHONE, "work": PointKind.WORK_PHONE}
+
+
+def _points(rows: Rows, bars: Sequence[PlaceBar]) -> dict[str, Point]:
+    """The points the bank delivers. A landline without a place is taken to be where the person must not be called, if anywhere."""
+    found: dict[str, set[str]] = {}
+    for kind, point, *_ in rows["point_finding"]:
+        found.setdefault(point, set()).add(kind)
+    barred = _PLACED[bars[-1].place] if bars else None
+    points = {}
+    for point_id, kind, party, place, _ in rows["point"]:
+        point_kind = _KINDS.get((kind, place))
+        if barred and kind == ContactKind.PHONE and not place:
+            point_kind = barred
+        learnt = found.get(point_id)
+        if learnt is None:
+            if point_kind is not None:
+                points[point_id] = Point(
+                    point_id, point_kind, party != Party.DEBTOR, kind == ContactKind.EMAIL and place != Place.HOME
+                )
+            continue
+        if PointFindingKind.HOSPITAL_OR_CARE in learnt:
+            point_kind = PointKind.HOSPITAL_OR_CARE
+        if point_kind is not None:
+            points[point_id] = Point(
+                point_id,
+                point_kind,
+                party != Party.DEBTOR or bool(learnt & {PointFindingKind.WRONG_NUMBER, PointFindingKind.OF_THIRD_PERSON}),
+                kind == ContactKind.EMAIL and place != Place.HOME,
+                PointFindingKind.PROPERLY_OBTAINED in learnt,
+                PointFindingKind.USED_BY_LAST_COLLECTOR in learnt,
+            )
+    return points
+
+
+def _people(rows: Rows) -> dict[str, Person]:
+    """Everybody but the debtor whom a contact point or a finding of ours names; what was found later stands."""
+    people = {
+        person: Person(person, Party(party)) for _, _, party, _, person in rows["point"] if person and party != Party.DEBTOR
+    }
+    relations = {person: relation for _, person, relation, _ in rows["person_finding"] if relation}
+    for person in {finding[1] for finding in rows["person_finding"]}:
+        kinds = {kind for kind, whose, *_ in rows["person_finding"] if whose == person}
+        relation = relations.get(person) or (people[person].relation if person in people else Party.OTHER)
+        people[person] = Person(
+            person,
+            Party(relation),
+            joint_use_proven=PersonFindingKind.JOINT_USE_PROVEN in kinds,
+            renounced=PersonFindingKind.RENOUNCED in kinds,
+        )
+    return people
+
+
+def _latest(findings: Sequence[Any], kind: str) -> dict[str, datetime]:
+    """When each person last said so; findings come in time order."""
+    return {person: _instant(at) for said, person, _, at in findings if said == kind}
+
+
+# --- what she agreed to and named ---------------------------------------------------------------------------------
+
+
+def _consents(told: Sequence[Any], revoked: Sequence[Any]) -> tuple[Consent, ...]:
+    """One consent for each thing covered, in time order, ending where it was revoked."""
+    consents = []
+    for at, covers, given_to, begins, ends, channel, point, person, debts, limit in told:
+        given = _instant(at)
+        for cover in covers:
+            ended = [_instant(when) for when, what in revoked if cover in what and _instant(when) > given]
+            consents.append(
+                Consent(
+                    at=given,
+                    covers=frozenset({Covers(cover)}),
+                    given_to=given_to,
+                    begins=_instant(begins),
+                    ends=min([*ended, *([_instant(ends)] if ends else [])], default=None),
+                    channel=Channel(channel) if channel else None,
+                    point=point,
+                    person=person,
+                    debts=None if debts is None else frozenset(debts),
+                    limit_per_day=limit,
+                )
+            )
+    return tuple(consents)
+
+
+def _time_block(row: Sequence[Any]) -> TimeBlock:
+    at, weekdays, begins, ends, until, channel = row
+    return TimeBlock(
+        at=_instant(at),
+        weekdays=frozenset(weekdays),
+        begins=time.fromisoformat(begins) if begins else None,
+        ends=time.fromisoformat(ends) if ends else None,
+        until_date=date.fromisoformat(until) if until else None,
+        channel=Channel(channel) if channel else None,
+    )
