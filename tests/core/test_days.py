@@ -18,11 +18,11 @@ OCTOBER = Calendar(
     named=frozenset(date(2026, 10, day) for day in range(1, 8)),
     make_up=frozenset({date(2026, 10, 10)}),
 )
-# 2027 has no notice, but its feasts are known, and those of the years around.
+# 2027 has no notice, but it is known which of its days one could move: here those of early January.
 FORESIGHTED = replace(
     OCTOBER,
-    festivals=frozenset({date(2026, 10, 1), date(2027, 1, 1), date(2027, 5, 1), date(2028, 1, 1)}),
-    reach=14,
+    foreseen=frozenset({2027}),
+    doubtful=frozenset(date(2027, 1, day) for day in range(1, 16)),
 )
 
 
@@ -186,40 +186,34 @@ def test_a_period_that_ends_on_a_rest_day_ends_on_the_first_day_after(text, end)
 @pytest.mark.parametrize(
     ("text", "end"),
     [
-        ("2027-01-16", "2027-01-18"),  # Saturday, fifteen days after New Year
+        ("2027-01-16", "2027-01-18"),  # Saturday, the first day that is not doubtful
+        ("2027-01-17", "2027-01-18"),
         ("2027-01-18", "2027-01-18"),
-        ("2027-04-16", "2027-04-16"),  # fifteen days before the 1st of May
-        ("2027-05-16", "2027-05-17"),
-        ("2027-12-17", "2027-12-17"),
+        ("2027-12-31", "2027-12-31"),
     ],
 )
-def test_a_day_out_of_reach_of_any_notice_ends_a_period_as_the_week_says(text, end):
+def test_a_day_that_no_notice_could_move_ends_a_period_as_the_week_says(text, end):
     assert FORESIGHTED.roll(day(text)) == day(end)
     with pytest.raises(UnknownYear):
         OCTOBER.roll(day(text))
 
 
-@pytest.mark.parametrize("text", ["2027-01-01", "2027-01-15", "2027-04-17", "2027-05-15", "2027-12-18"])
-def test_a_day_within_reach_of_a_notice_is_unknown(text):
+@pytest.mark.parametrize("text", ["2027-01-01", "2027-01-15", "2028-01-03", "2025-06-02"])
+def test_a_doubtful_day_and_a_year_not_foreseen_are_unknown(text):
     with pytest.raises(UnknownYear):
         FORESIGHTED.is_rest_day(day(text))
 
 
-def test_a_day_whose_neighbouring_feasts_are_unknown_is_unknown():
-    ends_with_2027 = replace(FORESIGHTED, festivals=frozenset({date(2027, 1, 1), date(2027, 5, 1)}))
-    assert ends_with_2027.roll(day("2027-12-17")) == day("2027-12-17")
-    for text in ("2027-12-18", "2027-12-31", "2028-03-10"):
-        with pytest.raises(UnknownYear):
-            ends_with_2027.roll(day(text))
-    begins_with_2027 = replace(FORESIGHTED, years=frozenset(), festivals=frozenset({date(2027, 5, 1)}))
-    assert begins_with_2027.roll(day("2027-01-15")) == day("2027-01-15")
+def test_a_saturday_before_a_year_not_foreseen_is_unknown_only_past_its_end():
+    assert FORESIGHTED.roll(day("2027-12-31")) == day("2027-12-31")
     with pytest.raises(UnknownYear):
-        begins_with_2027.roll(day("2027-01-14"))
+        FORESIGHTED.roll(day("2028-01-01"))
 
 
-def test_a_notice_is_believed_even_out_of_reach_of_feasts():
+def test_a_notice_is_believed_whatever_was_foreseen():
     known = replace(FORESIGHTED, years=frozenset({2026, 2027}), named=frozenset({date(2027, 3, 10)}))
     assert known.roll(day("2027-03-10")) == day("2027-03-11")
+    assert known.roll(day("2027-01-15")) == day("2027-01-15")
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from anhuan.core.judgements import complaint, credit, legal_steps, validation
 from anhuan.core.judgements.complaint import Handling
 from anhuan.core.judgements.law import NoProvision
 from anhuan.core.judgements.legal_steps import Ground, Objection
-from anhuan.rulebook.judging import calendar_with_feasts, law_of
+from anhuan.rulebook.judging import foresighted_calendar, law_of
 
 CN, US = law_of("cn", date(2026, 6, 1)), law_of("us-fed", date(2026, 6, 1))
-CHINA, FEDERAL = calendar_with_feasts("cn"), calendar_with_feasts("us-fed")
+CHINA, FEDERAL = foresighted_calendar("cn"), foresighted_calendar("us-fed")
 BLIND = Calendar("cn", frozenset())  # knows no year: asking it anything raises
 
 

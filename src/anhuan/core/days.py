@@ -61,8 +61,8 @@ class Calendar:
     """Rest days and working days of the years somebody has announced.
 
     `named` are rest days that a yearly notice names, weekends inside a break included; `make_up` are weekend days worked
-    instead. `festivals` are the feasts fixed by statute, also of years not announced: a notice moves days around them alone,
-    never further away than `reach` days, so that a plain Tuesday between them is known to end a period even without one.
+    instead. `foreseen` are years without a notice of which one thing is known: only their `doubtful` days, those around the
+    feasts that statute fixes, could be moved by one. On any other day of them a period ends as the week says.
     """
 
     name: str
@@ -70,8 +70,8 @@ class Calendar:
     named: frozenset[date] = frozenset()
     make_up: frozenset[date] = frozenset()
     weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
-    festivals: frozenset[date] = frozenset()
-    reach: int = 0
+    foreseen: frozenset[int] = frozenset()
+    doubtful: frozenset[date] = frozenset()
 
     def is_workday(self, day: date) -> bool:
         """Whether `day` is worked. UnknownYear for every day of a year not announced: a Saturday may be worked, a Friday not."""
@@ -99,23 +99,17 @@ class Calendar:
     def roll(self, day: date) -> date:
         """`day`, or the first working day after it where it is a rest day: the end of a period (Civil Code Art. 203).
 
-        UnknownYear when `day` lies in a year not announced and near enough to a feast for a notice to change it.
+        UnknownYear when the answer depends on a day that a notice not yet given could move.
         """
         while self.is_rest_day(day):
             day += ONE_DAY
         return day
 
     def is_rest_day(self, day: date) -> bool:
-        """Whether a period goes on past `day`. Also known in years not announced, for days too far from any feast to be moved."""
-        if day.year not in self.years and self._is_out_of_reach(day):
+        """Whether a period goes on past `day`; also known of days that no notice could move."""
+        if day.year not in self.years and day.year in self.foreseen and day not in self.doubtful:
             return day.weekday() in self.weekend
         return not self.is_workday(day)
-
-    def _is_out_of_reach(self, day: date) -> bool:
-        """Whether no notice could change `day`. A year whose feasts are unknown says nothing about its days."""
-        first, last = day - timedelta(days=self.reach), day + timedelta(days=self.reach)
-        told = {feast.year for feast in self.festivals}
-        return {first.year, day.year, last.year} <= told and not any(first <= feast <= last for feast in self.festivals)
 
     def _require(self, year: int) -> None:
         if year not in self.years:

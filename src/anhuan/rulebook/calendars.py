@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,10 @@ from anhuan.core.days import ONE_DAY, SATURDAY, Calendar
 COMPUTED = range(1990, 2101)
 """Years for which holidays that follow a rule are computed."""
 
-# The longest that a notice since 2008 has moved a working day away from a feast is eight days; two weeks are safe.
-_REACH_OF_A_NOTICE = 14
+# How far from a feast a notice moves days: weekdays made free, weekend days worked. Since 2008 it was 5 and 10 days around
+# the long breaks, 2 and 5 around the others.
+_LONG_BREAKS = ("Chinese New Year", "Labor Day", "National Day")
+_AROUND_LONG, _AROUND_SHORT = (7, 14), (3, 7)
 
 
 class CalendarRefused(Exception):
@@ -62,7 +64,7 @@ def _china() -> Calendar:
     from chinese_calendar import constants
 
     named, make_up = frozenset(constants.holidays), frozenset(constants.workdays)
-    return Calendar("cn", frozenset(day.year for day in named), named, make_up, reach=_REACH_OF_A_NOTICE)
+    return Calendar("cn", frozenset(day.year for day in named), named, make_up)
 
 
 def _computed(country: Any, **how: str) -> dict[date, str]:
@@ -93,16 +95,28 @@ def calendar_of(law: str) -> Calendar:
 
 
 @cache
-def feasts() -> frozenset[date]:
-    """The days China's statute makes feasts, by the lunar calendar too, whether or not a notice has arranged the days around."""
+def doubtful_days() -> frozenset[date]:
+    """The days of China that a yearly notice could move: those around the feasts of its statute, solar and lunar."""
     from holidays.countries.china import China
 
-    return frozenset(day for day, name in _computed(China, language="en_US").items() if "observed" not in name)
+    found = set()
+    for feast, name in _computed(China, language="en_US").items():
+        if "observed" in name or "Day off" in name:  # days that were moved already, not feasts
+            continue
+        weekday_reach, weekend_reach = _AROUND_LONG if any(long in name for long in _LONG_BREAKS) else _AROUND_SHORT
+        for offset in range(-weekend_reach, weekend_reach + 1):
+            day = feast + timedelta(days=offset)
+            if abs(offset) <= (weekend_reach if day.weekday() >= SATURDAY else weekday_reach):
+                found.add(day)
+    return frozenset(found)
 
 
-def with_feasts(made: Calendar) -> Calendar:
-    """A calendar of China that also sees which days of years not announced lie too far from any feast to be moved."""
-    return replace(made, festivals=feasts()) if made.name == "cn" else made
+def with_foresight(made: Calendar) -> Calendar:
+    """A calendar that also knows which days of years not announced no notice could move, where that can be known (China).
+
+    A year at either end of `COMPUTED` lacks the feasts of its neighbour.
+    """
+    return replace(made, foreseen=frozenset(COMPUTED[1:-1]), doubtful=doubtful_days()) if made.name == "cn" else made
 
 
 def extended(made: Calendar, years: Mapping[int, Year]) -> Calendar:

@@ -44,7 +44,7 @@ def judge(
     offered: dict[str, Callable[[], Any]] = {
         "at": lambda: at if _wants_instant(kind) else day,
         "law": lambda: law_of(jurisdiction, day),
-        "calendar": lambda: (calendar_of or calendar_with_feasts)(jurisdiction),
+        "calendar": lambda: (calendar_of or foresighted_calendar)(jurisdiction),
     }
     wanted = inspect.signature(question).parameters
     return question(**given, **{name: make() for name, make in offered.items() if name in wanted})
@@ -56,8 +56,8 @@ def local_date(jurisdiction: str, at: datetime) -> date:
 
 
 @cache
-def calendar_with_feasts(jurisdiction: str) -> Calendar:
-    return calendars.with_feasts(calendars.calendar_of(jurisdiction))
+def foresighted_calendar(jurisdiction: str) -> Calendar:
+    return calendars.with_foresight(calendars.calendar_of(jurisdiction))
 
 
 @cache
