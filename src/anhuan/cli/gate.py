@@ -1,14 +1,31 @@
-"""Commands of the gate that only judge: cases of law tried, the rules in force read aloud."""
+"""Commands of the gate: cases of law tried, one contact explained, what was done judged again, the rules read aloud.
+
+Only `explain` and `replay` need a database; the others start in well under a second.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from anhuan.cli.terminal import EXIT_NO, AsJson, app, chinese, console, home, print_json, table, usage
+from anhuan.cli.terminal import (
+    EXIT_NO,
+    AsJson,
+    app,
+    chinese,
+    console,
+    home,
+    print_json,
+    progress_bars,
+    start,
+    table,
+    usage,
+)
 
 gate_app = typer.Typer(no_args_is_help=True, help="May this contact be made? Every answer with its clause.")
 rules_app = typer.Typer(no_args_is_help=True, help="The rulebook: law and house rules in force on a date.")
@@ -53,6 +70,119 @@ def _print_trial(result: dict[str, Any]) -> None:
             for reason in case["reasons"]:
                 out.print(f"    {reason.get('rule', '')} {reason[message]} ({reason.get('citation', '')})", highlight=False)
     out.print(f"{result['total']} cases, {result['passed']} passed, {result['failed']} failed")
+
+
+# --- on what is recorded ------------------------------------------------------------------------------------------
+
+
+@gate_app.command("explain")
+def gate_explain(
+    case: Annotated[str, typer.Option("--case", help="Case, which is its customer's id.")],
+    channel: Annotated[str, typer.Option("--channel", help="call, sms, email, letter, visit, …")],
+    at: Annotated[str | None, typer.Option("--at", help="Instant with offset; by default now.")] = None,
+    *,
+    party: Annotated[str | None, typer.Option(help="Whom; by default the debtor.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="What for; by default to collect.")] = None,
+    person: Annotated[str | None, typer.Option(help="Which third person, by the bank's id.")] = None,
+    point: Annotated[str | None, typer.Option(help="Contact point, by its id; by default the first one on file.")] = None,
+    actor: Annotated[str | None, typer.Option(help="bank or agency:<id>; by default the bank.")] = None,
+    debt: Annotated[
+        list[str] | None, typer.Option("--debt", help="Account it is about; by default all that are overdue.")
+    ] = None,
+    how: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="How it is made: recorded=false.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """May this contact be made, and if not, why and from when on? Exit code 1 when it may not. Nothing is written."""
+    start()
+    from anhuan import clock
+    from anhuan.acts import desk, law
+    from anhuan.acts.dispatch import Unfit
+
+    instant = _instant(at, as_json=as_json) if at else clock.now()
+    named = {
+        "channel": channel, "party": party, "purpose": purpose, "person": person, "point": point, "actor": actor,
+        "debts": debt or None,
+    }  # fmt: skip
+    answer = desk.explain(case, {**named, **_stated(how or (), as_json=as_json)}, law=law.in_force(instant), at=instant)
+    if isinstance(answer, Unfit):
+        zh, en = " ".join(fault.zh for fault in answer.faults), " ".join(fault.en for fault in answer.faults)
+        usage("unfit", zh, en, as_json=as_json)
+    document = answer.document()
+    if as_json:
+        print_json(document)
+    else:
+        _print_verdict(document)
+    raise typer.Exit(EXIT_NO if document["verdict"] == "refuse" else 0)
+
+
+def _stated(how: Iterable[str], *, as_json: bool) -> dict[str, Any]:
+    """`NAME=VALUE`s as the attributes of an attempt; a value is JSON, else a text."""
+    stated: dict[str, Any] = {}
+    for each in how:
+        name, mark, value = each.partition("=")
+        if not mark:
+            usage("bad_set", f"--set 应写作 名称=值，收到 {each}", f"--set is written NAME=VALUE, not {each}", as_json=as_json)
+        try:
+            stated[name] = json.loads(value)
+        except ValueError:
+            stated[name] = value
+    return stated
+
+
+def _print_verdict(document: dict[str, Any]) -> None:
+    out = console()
+    colour = "green" if document["verdict"] == "permit" else "red"
+    out.print(f"[{colour}]{document['verdict']}[/{colour}]  {document['at']}", highlight=False)
+    _print_reasons(document["reasons"])
+    if document["reasons"] and document["opens_at"]:
+        out.print(f"opens at {document['opens_at']}", highlight=False)
+    out.print(f"[dim]law {document['law']}[/dim]", highlight=False)
+
+
+def _print_reasons(reasons: list[dict[str, Any]]) -> None:
+    message = "message_zh" if chinese() else "message_en"
+    for reason in reasons:
+        console().print(f"  {reason['rule']}  {reason[message]} ({reason['citation']}; {reason['force']})", highlight=False)
+
+
+@gate_app.command("replay")
+def gate_replay(
+    first: Annotated[str, typer.Option("--from", help="First date.")],
+    last: Annotated[str, typer.Option("--to", help="Last date, itself included.")],
+    law: Annotated[str, typer.Option("--law", metavar="PACK[,PACK][@DATE]", help="The law to judge by; of another date.")],
+    as_json: AsJson = False,
+) -> None:
+    """Judge recorded contacts again under another law and list what would have been refused; exit code 1 if anything."""
+    begins, ends = (_date(text, as_json=as_json) for text in (first, last))
+    start()
+    from anhuan.acts import law as laws
+    from anhuan.records.replay import replay
+    from anhuan.rulebook.statutes import RulebookError
+
+    try:
+        other = laws.named(law)
+    except RulebookError as wrong:
+        usage("rulebook", f"{wrong.file}:{wrong.line} {wrong.zh}", f"{wrong.file}:{wrong.line} {wrong.en}", as_json=as_json)
+    except ValueError:
+        usage("bad_law", f"--law 应写作 包[,包][@日期]，收到 {law}", f"--law is PACK[,PACK][@DATE], not {law}", as_json=as_json)
+    with progress_bars() as progress:
+        answer = replay(
+            laws.day(begins)[0], laws.day(ends)[1], then=laws.then, other=other, progress=progress
+        ).document()  # fmt: skip
+    if as_json:
+        print_json({"from": first, "to": last, "law": law, **answer})
+    else:
+        for each in answer["differences"]:
+            words = (each["case"], each["channel"], each["party"], each["actor"], each["at"])
+            console().print(f"[red]{'  '.join(words)}[/red]", highlight=False)
+            _print_reasons(each["reasons"])
+        print(f"{answer['contacts']} contacts, {answer['changed']} would be refused, {answer['drifted']} not comparable")
+    raise typer.Exit(EXIT_NO if answer["changed"] else 0)
+
+
+# --- the rulebook -------------------------------------------------------------------------------------------------
 
 
 @rules_app.command("show")
@@ -118,6 +248,22 @@ def _print_changes(changed: list[dict[str, Any]], *, as_json: bool, zh: bool) ->
 
 def _in_chinese(lang: str | None) -> bool:
     return chinese() if lang is None else lang == "zh"
+
+
+def _instant(text: str, *, as_json: bool) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        zh = f"时刻应为 ISO 8601 且带时差，如 2026-11-23T10:00:00+08:00，收到 {text}"
+        usage(
+            "bad_instant",
+            zh,
+            f"an instant is ISO 8601 with an offset, as 2026-11-23T10:00:00+08:00, not {text}",
+            as_json=as_json,
+        )
+    return instant
 
 
 def _date(text: str, *, as_json: bool) -> date:
