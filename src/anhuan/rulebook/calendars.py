@@ -15,7 +15,7 @@ what is announced cannot be changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -132,7 +132,8 @@ def extended(made: Calendar, years: Mapping[int, Year]) -> Calendar:
 
 def load(law: str, file: Path | None) -> Calendar:
     """The calendar of `law` with the years of the bank's `file`, if there is one; CalendarRefused when it is not in order."""
-    return extended(calendar_of(law), read(file).get(law, {}) if file else {})
+    years = read(file).get(law, {}) if file else {}
+    return extended(calendar_of(law), years) if years else calendar_of(law)
 
 
 # --- The bank's file ---------------------------------------------------------------------------------------------
@@ -150,9 +151,7 @@ def read(file: Path) -> dict[str, dict[int, Year]]:
             [Fault(str(file), "文件无法读取或不是有效的 YAML。", f"cannot be read as YAML: {error}")]
         ) from None
     reader = _Reader(file)
-    found = (
-        {law: reader.years(law, years) for law, years in reader.entries(root, dict.fromkeys(LAWS), text=False)} if root else {}
-    )
+    found = {name.value: reader.years(name.value, years) for name, years in reader.entries(root, LAWS)} if root else {}
     if reader.faults:
         raise CalendarRefused(reader.faults)
     return found
@@ -168,8 +167,8 @@ class _Reader:
     def fault(self, node: Any, zh: str, en: str) -> None:
         self.faults.append(Fault(f"{self.file}:{node.start_mark.line + 1}", zh, en))
 
-    def entries(self, node: Any, allowed: Mapping[str, None] | None, *, text: bool) -> Iterator[tuple[str, Any]]:
-        """Names and nodes of a mapping; a name that stands twice or is not `allowed` is a fault. `text`: values are scalars."""
+    def entries(self, node: Any, allowed: Sequence[str] | None = None) -> Iterator[tuple[Any, Any]]:
+        """Nodes of the names and values of a mapping; a name that stands twice or is not `allowed` is a fault."""
         if node.id != "mapping":
             self.fault(node, "此处应为映射。", "a mapping belongs here")
             return
@@ -178,31 +177,29 @@ class _Reader:
             word = name.value if name.id == "scalar" else ""
             if word in seen or (allowed is not None and word not in allowed):
                 self.fault(name, f"多余或重复的项:{word}。", f"{word or 'this'} is not expected here, or stands twice")
-            elif text and value.id != "scalar":
-                self.fault(value, "此处应为文字。", "a text belongs here")
             else:
                 seen.add(word)
-                yield word, value
+                yield name, value
 
     def years(self, law: str, node: Any) -> dict[int, Year]:
         found = {}
-        for word, value in self.entries(node, None, text=False):
-            known = calendar_of(law).years
+        for name, value in self.entries(node):
+            word = name.value
             if not (word.isascii() and word.isdigit() and len(word) == 4):
-                self.fault(value, f"{word} 不是年份。", f"{word} is not a year")
-            elif int(word) in known:
-                self.fault(value, f"{word} 年已公布,不能更改。", f"the year {word} is known already and cannot be changed")
+                self.fault(name, f"{word} 不是年份。", f"{word} is not a year")
+            elif int(word) in calendar_of(law).years:
+                self.fault(name, f"{word} 年已公布,不能更改。", f"the year {word} is known already and cannot be changed")
             else:
-                found[int(word)] = self.year(int(word), value)
+                found[int(word)] = self.year(int(word), name, value)
         return found
 
-    def year(self, year: int, node: Any) -> Year:
-        parts = dict(self.entries(node, dict.fromkeys(("source", "rest_days", "working_days")), text=False))
+    def year(self, year: int, name: Any, node: Any) -> Year:
+        parts = {part.value: value for part, value in self.entries(node, ("source", "rest_days", "working_days"))}
         source = parts.get("source")
         if source is None or source.id != "scalar" or not source.value.strip():
-            self.fault(node, "须写明来源 source。", "its source is missing")
+            self.fault(name, "须写明来源 source。", "its source is missing")
         if "rest_days" not in parts:
-            self.fault(node, "须列出休息日 rest_days。", "its rest_days are missing")
+            self.fault(name, "须列出休息日 rest_days。", "its rest_days are missing")
         rest = frozenset(self.days(year, parts["rest_days"])) if "rest_days" in parts else frozenset()
         working = frozenset(self.days(year, parts["working_days"])) if "working_days" in parts else frozenset()
         for day in sorted(day for day in working if day in rest or day.weekday() < SATURDAY):
