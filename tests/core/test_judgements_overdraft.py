@@ -135,6 +135,13 @@ def test_one_failed_test_makes_a_demand_ineffective(failing):
     assert not overdraft.TestedDemand(demand("2026-04-01"), **{**outcomes, failing: False}).effective
 
 
+def test_a_demand_on_the_day_it_became_overdue_helps_no_other():
+    tested = overdraft.effective_demands(
+        [demand("2026-03-01"), demand("2026-03-31")], overdue_since=date(2026, 3, 1), evasion_proven=False, law=CN
+    )
+    assert [(one.after_overdue, one.far_enough_apart) for one in tested] == [(False, True), (True, False)]
+
+
 def test_evasion_proven_stands_for_the_receipt_alone():
     (tested,) = overdraft.effective_demands(
         [demand("2026-02-01", receipt_confirmed=False, compliant=False)],

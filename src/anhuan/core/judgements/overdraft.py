@@ -7,7 +7,7 @@ Where the text leaves a day open, the answer is the one that accuses nobody.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -60,16 +60,20 @@ def effective_demands(
     in line with the rules of collection.
     """
     days = law["overdraft.demands"].value["days_apart"]
-    standing = [one for one in demands if _passes_alone(one, overdue_since, evasion_proven=evasion_proven)]
-    return tuple(
+    alone = [
         TestedDemand(
             demand=one,
             after_overdue=one.on > overdue_since,
             receipt_provable=one.receipt_confirmed or evasion_proven,
-            far_enough_apart=any(abs((one.on - other.on).days) >= days for other in standing),
+            far_enough_apart=True,
             compliant=one.compliant,
         )
         for one in sorted(demands, key=lambda one: one.at)
+    ]
+    standing = [tested.demand.on for tested in alone if tested.effective]
+    return tuple(
+        replace(tested, far_enough_apart=any(abs((tested.demand.on - other).days) >= days for other in standing))
+        for tested in alone
     )
 
 
@@ -108,11 +112,6 @@ def malicious_overdraft_objective(
         unpaid_until=last_day,
         demands=[_told(one) for one in tested],
     )
-
-
-def _passes_alone(demand: Demand, overdue_since: date, *, evasion_proven: bool) -> bool:
-    """The three tests that look at one demand alone."""
-    return demand.on > overdue_since and (demand.receipt_confirmed or evasion_proven) and demand.compliant
 
 
 def _second_demand(tested: Sequence[TestedDemand], law: Law) -> date | None:
