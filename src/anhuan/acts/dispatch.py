@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from anhuan.acts.customer import Held, held
 from anhuan.acts.fitness import fault, faults_of, result_faults
@@ -167,7 +167,7 @@ def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: t
         "contact": str(contact_id), "permit": str(permit_id), "channel": attempt.channel, "party": attempt.party,
         "purpose": attempt.purpose, "actor": attempt.actor, "law": law.fingerprint,
     }  # fmt: skip
-    with connection.cursor() as cursor:
+    with facts.prepared() as cursor:
         cursor.execute(
             "SELECT records_contact_open(%s::jsonb, %s::jsonb, %s::jsonb)",
             [json.dumps(both | permit), json.dumps(both | contact), json.dumps(event) if customer.has_case else None],

@@ -69,7 +69,7 @@ class Contact(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["customer_id", "started_at"], name="contact_by_customer"),
+            models.Index(fields=["customer_id", "started_at", "contact_id"], name="contact_by_customer"),
             models.Index(fields=["started_at"], name="contact_by_start"),
         ]
         constraints: ClassVar = [models.UniqueConstraint(fields=["permit_id"], name="one_contact_a_permit")]

@@ -11,12 +11,15 @@ of hers that failed since she was last reached, which decide whether she counts 
 # ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from django.db import connection, transaction
@@ -50,12 +53,13 @@ _STILL_ASKED = f"""
      AND NOT EXISTS (SELECT FROM records_contact r
                      WHERE r.customer_id = t.customer_id AND r.started_at >= t.started_at AND {_REACHED})))
 """
+# The closed words of a contact as one, for there are few combinations; its debts likewise, parted by a sign no id may hold.
 _CONTACT = """
 t.contact_id, t.started_at,
 concat_ws('|', t.channel, t.direction, t.party, t.purpose, t.point_kind, CASE WHEN t.automated THEN 't' ELSE 'f' END,
           CASE WHEN t.closed_at <= %(known)s THEN t.line_result ELSE '' END,
-          CASE WHEN t.closed_at <= %(known)s THEN t.outcome ELSE '' END),
-t.person_id, t.point_id, t.debts, t.actor, t.in_reply_to
+          CASE WHEN t.closed_at <= %(known)s THEN t.outcome ELSE '' END, t.actor),
+t.person_id, t.point_id, array_to_string(t.debts, E'\\x1f'), t.in_reply_to
 """
 
 
@@ -106,10 +110,12 @@ _SOURCES: Mapping[str, _Source] = {
     "person_finding": _Source("t.kind, t.person_id, t.relation, t.at", "records_personfinding"),
 }  # fmt: skip
 
-_ONE = "SELECT " + ", ".join(
+# Prepared by name once a connection: the text is too long for psycopg to remember what it made of it.
+_ONE = "PREPARE facts_of_one (text, timestamptz, timestamptz, timestamptz) AS SELECT " + ", ".join(
     f"(SELECT {source.rows} FROM {source.table} t WHERE t.customer_id = %(customer)s AND {source.where})"
     for source in _SOURCES.values()
-)
+) % {"customer": "$1", "at": "$2", "known": "$3", "since": "$4"}
+_prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
 # --- one customer -------------------------------------------------------------------------------------------------
@@ -142,11 +148,11 @@ def facts_for(customer_id: str, *, at: datetime, known: datetime | None = None, 
 def known_of(customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None) -> Known:
     """See `facts_for`."""
     connection.ensure_connection()
-    raw = connection.connection
-    raw.prepare_threshold = 0  # Django's own cursors never prepare; this statement is planned once a connection
-    asked = {"customer": customer_id, "at": at, "known": known or _ALL_KNOWN, "since": since or at - WINDOW}
-    with psycopg.Cursor(raw) as cursor:
-        cursor.execute(_ONE, asked, prepare=True)
+    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
+        if cursor.connection not in _prepared:
+            cursor.execute(_ONE)
+            _prepared.add(cursor.connection)
+        cursor.execute("EXECUTE facts_of_one (%s, %s, %s, %s)", [customer_id, at, known or _ALL_KNOWN, since or at - WINDOW])
         (row,) = cursor.fetchall()
     rows = dict(zip(_SOURCES, (cell or [] for cell in row), strict=True))
     return Known(
@@ -163,10 +169,19 @@ def hold(customer_id: str) -> tuple[bool, datetime | None]:
 
     OperationalError after ten seconds of waiting.
     """
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute("SELECT has_case, last FROM records_customer_hold(%s)", [customer_id])
-        has_case, last = cursor.fetchone()
+        ((has_case, last),) = cursor.fetchall()
     return has_case, last
+
+
+@contextmanager
+def prepared() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor in Django's own transaction whose statements are planned once a connection; Django's are planned each time."""
+    connection.ensure_connection()
+    connection.connection.prepare_threshold = 0
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
 
 
 def reach(law: Law) -> timedelta:
@@ -195,9 +210,7 @@ def facts_for_many(
             rows_of = gathered.pop().result()
             if number + 1 < len(spans):
                 gathered.append(ahead.submit(_gather, raw, spans[number + 1], asked))
-            wanted = rows_of.pop("wanted")
-            for customer_id in wanted:
-                yield customer_id, told.facts(_rows(rows_of, customer_id))
+            yield from _made(rows_of)
 
 
 def _spans(customers: Iterable[str] | None) -> list[tuple[str, str]]:
@@ -237,11 +250,22 @@ def _gather(raw: psycopg.Connection[Any], span: tuple[str, str], asked: Mapping[
     return gathered
 
 
-def _rows(gathered: Mapping[str, Mapping[str, str]], customer_id: str) -> Rows:
+def _made(rows_of: dict[str, Any]) -> list[tuple[str, Facts]]:
+    """The facts of a span. Millions of small values that all live on are not looked through for garbage while they are made."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        return [(customer_id, told.facts(_rows(rows_of, customer_id))) for customer_id in rows_of["wanted"]]
+    finally:
+        if collected:
+            gc.enable()
+
+
+def _rows(gathered: Mapping[str, Any], customer_id: str) -> Rows:
     nothing: Sequence[Any] = ()
     rows: dict[str, Sequence[Any]] = dict.fromkeys(_SOURCES, nothing)
-    for name, of_customers in gathered.items():
-        text = of_customers.get(customer_id)
+    for name in _SOURCES:
+        text = gathered[name].get(customer_id)
         if text is not None:
             rows[name] = json.loads(text)
     return rows

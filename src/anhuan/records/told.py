@@ -6,7 +6,7 @@ a rule may ask, the reading that forbids more is taken, or the point is left out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any
@@ -108,11 +108,9 @@ def announced(rows: Rows) -> frozenset[str]:
 
 
 @cache
-def _words(
-    told: str,
-) -> tuple[Channel, Direction, Party, Purpose, PointKind | None, bool, LineResult | None, Outcome | None]:
-    """The closed words of a contact; there are few combinations of them and many contacts."""
-    channel, direction, party, purpose, point_kind, automated, line_result, outcome = told.split("|")
+def _words(told: str) -> tuple[Any, ...]:
+    """The closed words of a contact and its actor; there are few combinations of them and many contacts."""
+    channel, direction, party, purpose, point_kind, automated, line_result, outcome, actor = told.split("|", 8)
     return (
         Channel(channel),
         Direction(direction),
@@ -122,26 +120,52 @@ def _words(
         automated == "t",
         LineResult(line_result) if line_result else None,
         Outcome(outcome) if outcome else None,
+        actor,
     )
+
+
+def _putting(name: str) -> Callable[[Contact, Any], None]:
+    put: Callable[[Contact, Any], None] = getattr(Contact, name).__set__
+    return put
+
+
+# The constructor of a frozen class takes twice as long as all else a contact needs, and a night has millions of contacts.
+_new: Callable[[type[Contact]], Contact] = object.__new__
+_id, _at, _channel, _direction, _party, _person, _point, _point_kind = map(
+    _putting, ("id", "at", "channel", "direction", "party", "person", "point", "point_kind")
+)
+_line_result, _outcome, _about, _actor, _automated, _purpose, _in_reply_to = map(
+    _putting, ("line_result", "outcome", "debts", "actor", "automated", "purpose", "in_reply_to")
+)
 
 
 def _contacts(rows: Rows) -> tuple[Contact, ...]:
     """In time order: the older ones come first."""
-    sets: dict[tuple[str, ...], frozenset[str]] = {}
+    sets: dict[str, frozenset[str]] = {"": frozenset()}
     contacts = []
     for several in (rows["older"], rows["contact"]):
-        for contact_id, at, words, person, point, debts, actor, in_reply_to in several:
-            channel, direction, party, purpose, point_kind, automated, line_result, outcome = _words(words)
-            key = tuple(debts)
-            about = sets.get(key)
+        for contact_id, at, words, person, point, debts, in_reply_to in several:
+            channel, direction, party, purpose, point_kind, automated, line_result, outcome, actor = _words(words)
+            about = sets.get(debts)
             if about is None:
-                about = sets[key] = frozenset(key)
-            contacts.append(
-                Contact(
-                    contact_id, _instant(at), channel, direction, party, person, point or MAIN_POINT, point_kind,
-                    line_result, outcome, about, actor, automated, purpose, in_reply_to,
-                )
-            )  # fmt: skip
+                about = sets[debts] = frozenset(debts.split("\x1f"))
+            contact = _new(Contact)
+            _id(contact, contact_id)
+            _at(contact, _instant(at))
+            _channel(contact, channel)
+            _direction(contact, direction)
+            _party(contact, party)
+            _person(contact, person)
+            _point(contact, point or MAIN_POINT)
+            _point_kind(contact, point_kind)
+            _line_result(contact, line_result)
+            _outcome(contact, outcome)
+            _about(contact, about)
+            _actor(contact, actor)
+            _automated(contact, automated)
+            _purpose(contact, purpose)
+            _in_reply_to(contact, in_reply_to)
+            contacts.append(contact)
     return tuple(contacts)
 
 

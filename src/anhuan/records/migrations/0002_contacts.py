@@ -131,6 +131,7 @@ ALTER TABLE records_contact
         CASE direction WHEN 'inbound' THEN origin <> 'own' ELSE origin <> 'inbound' END),
     ADD CONSTRAINT contact_reported CHECK (origin <> 'agency_reported' OR actor LIKE 'agency:%'),
     ADD CONSTRAINT contact_closing CHECK ((closed_at IS NOT NULL) = (state IN ('completed', 'void'))),
+    ADD CONSTRAINT contact_debts CHECK (array_to_string(debts, '') !~ '[\\x01-\\x1f]'),
     ADD CONSTRAINT contact_void CHECK (state <> 'void' OR proof <> '');
 ALTER TABLE records_contact SET (fillfactor = 90);
 """
@@ -290,7 +291,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["customer_id", "started_at"], name="contact_by_customer"),
+                    models.Index(fields=["customer_id", "started_at", "contact_id"], name="contact_by_customer"),
                     models.Index(fields=["started_at"], name="contact_by_start"),
                 ],
                 "constraints": [models.UniqueConstraint(fields=("permit_id",), name="one_contact_a_permit")],
