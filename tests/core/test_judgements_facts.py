@@ -324,6 +324,14 @@ def test_a_small_old_default_repaid_in_time_is_not_shown(facts, hidden_from):
     assert judgement.grounds == (CN["credit.repair"],)
 
 
+@pytest.mark.parametrize(
+    ("on", "covered"), [("2019-12-31", False), ("2020-01-01", True), ("2025-12-31", True), ("2026-01-01", False)]
+)
+def test_a_default_counts_by_any_day_of_its_month(on, covered):
+    judgement = credit.repaired_record_may_show(day(on), 1, day("2026-03-20"), at=day("2026-05-02"), law=CN)
+    assert judgement.value is not covered
+
+
 def test_before_the_notice_a_repaired_default_shows():
     judgement = repaired(at="2025-12-21", repaid="2025-06-01", law=law_of("cn", day("2025-12-21")))
     assert judgement.value is True
