@@ -167,7 +167,7 @@ def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: t
         "contact": str(contact_id), "permit": str(permit_id), "channel": attempt.channel, "party": attempt.party,
         "purpose": attempt.purpose, "actor": attempt.actor, "law": law.fingerprint,
     }  # fmt: skip
-    with facts.prepared() as cursor:
+    with facts.quick() as cursor:
         cursor.execute(
             "SELECT records_contact_open(%s::jsonb, %s::jsonb, %s::jsonb)",
             [json.dumps(both | permit), json.dumps(both | contact), json.dumps(event) if customer.has_case else None],
