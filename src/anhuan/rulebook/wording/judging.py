@@ -17,7 +17,7 @@ from anhuan.rulebook.wording.reading import Reading
 Span = tuple[int, int]
 Mentions = dict[str, list[Span]]
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-HARSH = frozenset({"curse", "label", "belittling", "grim", "violence", "crime", "cash-out", "ashamed"})
+HARSH = frozenset({"curse", "label", "belittling", "grim", "violence", "crime", "cash-out", "ashamed", "besiege", "outsider", "public-place"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Offence:
 def offences(reading: Reading, lexicon: Lexicon, *, channel: str, purpose: str, mentions: Mentions) -> list[Offence]:
     """Every phrase of every rule that applies, unless excused; one span per phrase and place."""
     context = _Context(reading, mentions)
-    found = []
+    found: list[Offence] = []
     looked_at: set[int] = set()
     for notion in list(mentions):
         for phrase, rule in lexicon.by_notion.get(notion, ()):

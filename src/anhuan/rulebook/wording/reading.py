@@ -47,8 +47,9 @@ class Reading:
         return self.starts[start], self.ends[end - 1]
 
     def distance(self, left_end: int, right_start: int) -> int:
-        """How many words stand between two places."""
-        return bisect_left(self.words, right_start) - bisect_left(self.words, left_end)
+        """How many words stand between two places; a comma parts as much as two words do."""
+        words = bisect_left(self.words, right_start) - bisect_left(self.words, left_end)
+        return words + 2 * (bisect_left(self.clause_starts, right_start + 1) - bisect_left(self.clause_starts, left_end + 1))
 
     def sentence(self, position: int) -> tuple[int, int]:
         return _around(self.sentence_starts, position, len(self.text))
