@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model
@@ -19,7 +20,9 @@ from django.db.models import Model
 from anhuan.core.vocabulary import CaseStatus
 from anhuan.records.account import Account
 from anhuan.records.case import BucketSpan, Case, CaseFigures
+from anhuan.records.contact import Contact, Refusal
 from anhuan.records.events import Event
+from anhuan.records.hold import Hold
 from anhuan.records.staff import Role, Staff
 
 
@@ -67,6 +70,31 @@ def case(viewer: Viewer, case_id: str, *, events: int = 200) -> CaseDetail | Non
         accounts=list(Account.objects.filter(customer_id=case_id).order_by("-bucket", "-days_past_due", "account_id")),
         spans=list(BucketSpan.objects.filter(case_id=case_id).order_by("since")),
         events=list(Event.objects.filter(chain=case_id).order_by("-number")[:events]),
+    )
+
+
+def may_see_case(viewer: Viewer, case_id: str) -> bool:
+    """Whether there is such a case and `viewer` may see it."""
+    return may_see_cases(viewer) and Case.objects.filter(pk=case_id).exists()
+
+
+@dataclass(frozen=True)
+class CaseConduct:
+    """What was done about a case, and what stops it or stopped it; each newest first."""
+
+    contacts: list[Contact]
+    refusals: list[Refusal]
+    holds: list[Hold]
+
+
+def conduct(viewer: Viewer, case_id: str, *, limit: int = 50) -> CaseConduct | None:
+    """The last contacts, those that came to us as well, and refusals of a case, with all its holds; None: see `case`."""
+    if not may_see_case(viewer, case_id):
+        return None
+    return CaseConduct(
+        contacts=list(Contact.objects.filter(customer_id=case_id).order_by("-started_at", "contact_id")[:limit]),
+        refusals=list(Refusal.objects.filter(customer_id=case_id).order_by("-at", "-id")[:limit]),
+        holds=list(Hold.objects.filter(customer_id=case_id).order_by("-begins", "hold_id")),
     )
 
 
@@ -336,8 +364,8 @@ def _estimate(query: _Query, matching: str, params: list[Any]) -> int:
 
 def case_document(case_id: str, *, viewer: Viewer = SYSTEM) -> dict[str, Any] | None:
     """The public JSON of one case (`anhuan case show`), or None: see `case`. Holds no personal data."""
-    found = case(viewer, case_id)
-    if found is None:
+    found, done = case(viewer, case_id), conduct(viewer, case_id, limit=200)
+    if found is None or done is None:
         return None
     document: dict[str, Any] = _plain(
         {
@@ -345,9 +373,10 @@ def case_document(case_id: str, *, viewer: Viewer = SYSTEM) -> dict[str, Any] | 
             "figures": _values(found.figures, leave_out=("case_id", "bucket")) if found.figures else None,
             "accounts": [_values(account, leave_out=("customer_id",)) for account in found.accounts],
             "bucket_history": [_values(span, leave_out=("case_id", "pk")) for span in found.spans],
-            "holds": [],
+            "holds": [_values(hold, leave_out=("customer_id", "evidence")) for hold in done.holds],
             "proposals": [],
-            "contacts": [],
+            "contacts": [_values(contact, leave_out=("customer_id",)) for contact in done.contacts],
+            "refusals": [_values(refusal, leave_out=("customer_id",)) for refusal in done.refusals],
             "events": [_values(event, leave_out=("id", "chain")) for event in found.events],
         }
     )
@@ -368,7 +397,7 @@ def _values(row: Model, *, leave_out: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of records as JSON has it: dates ISO 8601, instants with offset, hashes in hex."""
+    """A value of records as JSON has it: dates ISO 8601, instants with offset, hashes in hex, ids as text."""
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
@@ -377,4 +406,4 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()
-    return value
+    return str(value) if isinstance(value, UUID) else value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -28,14 +28,16 @@ from anhuan.records import access, events, identity
 from anhuan.records.account import Account
 from anhuan.records.case import BucketSpan
 from anhuan.records.customer import Customer
+from anhuan.records.hold import Hold
 from anhuan.records.payment import Payment
-from anhuan.workbench import cases, figures
+from anhuan.workbench import cases, figures, gate
 from anhuan.workbench.frame import business_date, may_reveal, page, reader
 from anhuan.workbench.happenings import told
 
 COMPONENTS = ("principal", "interest", "penalty", "fees", "instalment_unbilled")
 EVENTS = 200
 PAYMENTS = 20
+DEEDS = 30
 REVEALED_SECONDS = 60
 
 # What may be asked for, under the words a person ticks.
@@ -61,14 +63,18 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
     found = access.case(reader(request), case_id, events=EVENTS)
     if found is None:
         raise Http404
+    done = access.conduct(reader(request), case_id, limit=DEEDS)
     listing = cases.Listing.of(request)
+    now = clock.now()
     context = {
         "case": found.case,
+        "deeds": gate.deeds(done)[:DEEDS] if done else [],
+        "holds": sorted(((hold, stands(hold, now)) for hold in done.holds), key=lambda each: not each[1]) if done else [],
         "accounts": [(account, owed(account)) for account in found.accounts],
         "totals": totals(found.accounts),
         "history": history(found.spans),
         "payments": payments(found.accounts),
-        "events": told(found.events),
+        "events": told(found.events, contacts=done.contacts if done else ()),
         "more_events": found.case.events > EVENTS,
         "neighbours": cases.neighbours(request, listing, case_id),
         "list_query": listing.query(),
@@ -128,6 +134,11 @@ def _person(request: HttpRequest, case_id: str) -> dict[str, Any]:
         "reasons": (_("Checking identity before a call"), _("Customer called in"), _("Handling a complaint"), _("Data repair")),
         "revealed": set(),
     }
+
+
+def stands(hold: Hold, at: datetime) -> bool:
+    """Whether a hold is in force at an instant."""
+    return hold.begins <= at and (hold.ends is None or at < hold.ends)
 
 
 def owed(account: Account) -> list[figures.Slice]:

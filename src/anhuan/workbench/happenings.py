@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from anhuan.core.vocabulary import BANK
+from anhuan.records.contact import Contact
 from anhuan.records.events import Event
 from anhuan.workbench import words
 
@@ -28,8 +31,13 @@ class Happening:
     hash: str
 
 
-def told(events: Iterable[Event]) -> list[Happening]:
-    return [Happening(e.number, e.at, e.by, sentence(e.kind, e.body), bytes(e.hash).hex()) for e in events]
+def told(events: Iterable[Event], *, contacts: Iterable[Contact] = ()) -> list[Happening]:
+    """Events as lines; of `contacts`, those that later events speak of by their id alone."""
+    known = {str(contact.contact_id): {"channel": contact.channel, "party": contact.party} for contact in contacts}
+    return [
+        Happening(e.number, e.at, e.by, sentence(e.kind, known.get(e.body.get("contact"), {}) | e.body), bytes(e.hash).hex())
+        for e in events
+    ]
 
 
 def sentence(kind: str, body: Mapping[str, Any]) -> str:
@@ -63,6 +71,62 @@ def _revealed(body: Mapping[str, Any]) -> str:
     return _("Looked at %(fields)s in clear. Reason: %(reason)s") % {"fields": fields, "reason": body["reason"]}
 
 
+def _whom(body: Mapping[str, Any]) -> dict[str, str]:
+    """The words of a contact: its channel and at whom; of one long past only that it was one."""
+    channel = words.label("channel", body["channel"]) if "channel" in body else _("Contact")
+    party = words.label("party", body["party"]) if "party" in body else "–"
+    return {"channel": channel, "party": party}
+
+
+def _started(body: Mapping[str, Any]) -> str:
+    told = _whom(body) | {"purpose": words.label("purpose", body["purpose"])}
+    if body["actor"] == BANK:
+        return _("%(channel)s begun, to: %(party)s (%(purpose)s); permitted by the gate.") % told
+    return _("%(channel)s permitted to %(actor)s, to: %(party)s (%(purpose)s).") % (told | {"actor": body["actor"]})
+
+
+def _completed(body: Mapping[str, Any]) -> str:
+    results = [
+        words.label(table, body[name]) for table, name in (("line", "line_result"), ("outcome", "outcome")) if body[name]
+    ]
+    told = _whom(body) | {"result": _(", ").join(results)}
+    if not results:
+        return _("%(channel)s completed, to: %(party)s.") % told
+    return _("%(channel)s completed, to: %(party)s: %(result)s.") % told
+
+
+def _reported(body: Mapping[str, Any]) -> str:
+    told = _whom(body) | {"actor": body["actor"], "rules": ", ".join(body["refused_by"])}
+    if body["refused_by"]:
+        return (
+            _("%(actor)s reports a contact without a permit (%(channel)s, %(party)s); it would have been refused: %(rules)s.")
+            % told
+        )
+    return _("%(actor)s reports a contact without a permit (%(channel)s, %(party)s).") % told
+
+
+def _placed(body: Mapping[str, Any]) -> str:
+    told = {
+        "kind": words.label("hold", body["kind"]),
+        "since": _minute(body["begins"]),
+        "number": len(body.get("meanwhile", ())),
+    }
+    text = _("Collection stopped from %(since)s on: %(kind)s.") % told
+    if told["number"]:
+        text += " " + _("Contacts made meanwhile that it would have refused: %(number)s.") % told
+    return text
+
+
+def _ended(body: Mapping[str, Any]) -> str:
+    told = {"kind": words.label("hold", body["kind"]), "ends": _minute(body["ends"])}
+    return _("Hold ended as of %(ends)s: %(kind)s.") % told
+
+
+def _minute(instant: str) -> str:
+    """An instant of a body as the pages write it, where the bank is."""
+    return timezone.localtime(datetime.fromisoformat(instant)).strftime("%Y-%m-%d %H:%M")
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "case.opened": lambda body: _("Entered collections in M%(to)s on %(business_date)s.") % body,
     "case.reopened": lambda body: _("Entered collections again in M%(to)s on %(business_date)s.") % body,
@@ -70,4 +134,14 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "case.closed": lambda body: _("Left collections from M%(from)s on %(business_date)s.") % body,
     "case.restated": _restated,
     "identity.revealed": _revealed,
+    "contact.started": _started,
+    "contact.completed": _completed,
+    "contact.void": lambda body: (
+        _("%(channel)s never left the house, to: %(party)s. Proof: %(proof)s") % (_whom(body) | {"proof": body["proof"]})
+    ),
+    "contact.unknown": lambda body: _("%(channel)s of unknown result, to: %(party)s; it counts.") % _whom(body),
+    "contact.inbound": lambda body: _("%(channel)s from: %(party)s.") % _whom(body),
+    "contact.reported": _reported,
+    "hold.placed": _placed,
+    "hold.ended": _ended,
 }

@@ -7,7 +7,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from anhuan.workbench import case, cases, dashboard, findings, nights
+from anhuan.workbench import case, cases, compliance, dashboard, findings, gate, nights, rulebook
 from anhuan.workbench.login import Login
 
 urlpatterns = [
@@ -20,6 +20,16 @@ urlpatterns = [
     path("cases/<path:case_id>/", case.case, name="case"),
     path("reveal/<path:case_id>/", case.reveal, name="reveal"),
     path("chain/<path:case_id>/", case.chain, name="chain"),
+    path("gate/<path:case_id>/", gate.gate, name="gate"),
+    path("explanation/<path:case_id>/", gate.explanation, name="explanation"),
+    path("compliance/", compliance.compliance, name="compliance"),
+    path("compliance/refusals.csv", compliance.refusals_csv, name="refusals_csv"),
+    path("compliance/budgets.csv", compliance.budgets_csv, name="budgets_csv"),
+    path("compliance/holds.csv", compliance.holds_csv, name="holds_csv"),
+    path("compliance/replay/", rulebook.replayed, name="replay"),
+    path("compliance/replay.csv", rulebook.replay_csv, name="replay_csv"),
+    path("compliance/rulebook/", rulebook.rulebook, name="rulebook"),
+    path("compliance/rulebook.csv", rulebook.rulebook_csv, name="rulebook_csv"),
     path("nights/", nights.nights, name="nights"),
     path("nights/<int:sequence>/", nights.night, name="night"),
     path("nights/<int:sequence>/findings.csv", findings.download, {"form": "csv"}, name="findings_csv"),

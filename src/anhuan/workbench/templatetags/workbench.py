@@ -48,9 +48,33 @@ def instant(moment: datetime | None) -> str:
 
 
 @register.filter
+def minute(moment: datetime | None) -> str:
+    """Date and time to the minute where the bank is."""
+    return instant(moment)[:16]
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """The time of day where the bank is."""
+    return timezone.localtime(moment).strftime("%H:%M:%S")
+
+
+@register.filter
+def at_instant(text: str) -> str:
+    """An instant of a document as `instant` writes it."""
+    return instant(datetime.fromisoformat(text))
+
+
+@register.filter
 def offset(moment: datetime) -> str:
     """Date, time and offset of an instant."""
     return timezone.localtime(moment).isoformat(" ", "minutes")
+
+
+@register.filter
+def tongue(text: str) -> str:
+    """The language tag of a citation, which is written as its source is."""
+    return "zh-CN" if any("\u4e00" <= sign <= "\u9fff" for sign in text) else "en"
 
 
 @register.filter

@@ -139,6 +139,27 @@
       };
     },
 
+    refusals(data) {
+      const b = base();
+      return {
+        ...b.option,
+        tooltip: {
+          ...b.option.tooltip,
+          formatter: (points) => tip(
+            points[0].axisValue,
+            points.filter((p) => p.value).map((p) => [p.color, p.seriesName, whole(p.value, 0)]),
+            [data.total, whole(points.reduce((sum, p) => sum + p.value, 0), 0)],
+          ),
+        },
+        xAxis: b.days(data.dates),
+        yAxis: { ...b.values((value) => whole(value, 0)), minInterval: 1 },
+        series: data.series.map((one, n) => ({
+          name: one.name, type: "bar", stack: "refusals", barCategoryGap: "30%", barMaxWidth: size(2.4),
+          itemStyle: { color: colour(`c${n + 1}`) }, emphasis: { focus: "series" }, data: one.values,
+        })),
+      };
+    },
+
     history(data) {
       const b = base();
       const [days, buckets] = staircase(data.points);

@@ -1,0 +1,203 @@
+"""The gate on the page of a case: what it says of every contact the file offers, now, and all it says of one.
+
+Knows how verdicts are drawn; asks `acts.desk`, which writes nothing. Points are shown masked and asked for by their ids; no
+address holds anything personal. Nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from anhuan import clock
+from anhuan.acts import desk
+from anhuan.acts import law as laws
+from anhuan.acts.dispatch import Unfit
+from anhuan.core.facts import Attempt
+from anhuan.core.law import Law
+from anhuan.core.vocabulary import Party
+from anhuan.records import access, identity
+from anhuan.records import attempt as attempts
+from anhuan.records.attempt import Fault
+from anhuan.records.contact import Contact, State
+from anhuan.rulebook.statutes import RulebookError
+from anhuan.workbench import words
+from anhuan.workbench.frame import page, reader
+
+# What the address of an explanation may name, under the names of `core.facts.Attempt`.
+_NAMED = ("channel", "party", "purpose", "person", "point")
+
+
+@dataclass(frozen=True)
+class Button:
+    """A contact the file offers: the channel's word stands on it, and where it would go, masked."""
+
+    attempt: Attempt
+    where: str
+    kind: str
+    query: str
+
+
+@dataclass
+class Answer:
+    """What the gate says of one or several buttons alike: permitted, or refused for `reasons`; or why it cannot be asked."""
+
+    permitted: bool
+    third: bool
+    reasons: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    opens: str = ""
+    buttons: list[Button] = field(default_factory=list)
+
+
+@page
+@require_GET
+def gate(request: HttpRequest, case_id: str) -> HttpResponse:
+    """The panel of a case: every contact judged now; a page of its own without htmx."""
+    if not access.may_see_case(reader(request), case_id):
+        raise Http404
+    now = clock.now()
+    context: dict[str, Any] = {"case_id": case_id, "now": now}
+    try:
+        law = laws.in_force(now)
+    except RulebookError as wrong:
+        context["broken"] = {"message_zh": wrong.zh, "message_en": wrong.en, "where": f"{Path(wrong.file).name}:{wrong.line}"}
+    else:
+        context |= {"law": law, "answers": answers(case_id, law, now)}
+    return render(request, "workbench/_gate.html" if request.htmx else "workbench/gate.html", context)  # type: ignore[attr-defined]
+
+
+@page
+@require_GET
+def explanation(request: HttpRequest, case_id: str) -> HttpResponse:
+    """Everything the gate says of one contact now: all reasons, the values seen, how it would be made, under which law."""
+    if not access.may_see_case(reader(request), case_id):
+        raise Http404
+    now = clock.now()
+    law = laws.in_force(now)
+    named = {name: request.GET[name][:100] for name in _NAMED if request.GET.get(name)}
+    answer = desk.explain(case_id, named, law=law, at=now)
+    context = {
+        "case_id": case_id, "now": now, "law": law, "answer": answer, "unfit": isinstance(answer, Unfit), "named": named,
+        "where": _places(case_id).get(named.get("point", ""), ("", ""))[0],
+    }  # fmt: skip
+    if not isinstance(answer, Unfit):
+        context |= {"told": answer.document(), "opens": opens(answer.opens_at, now), "how": _how(answer.attempt)}
+    return render(request, "workbench/_explanation.html" if request.htmx else "workbench/explanation.html", context)  # type: ignore[attr-defined]
+
+
+def answers(case_id: str, law: Law, now: datetime) -> list[Answer]:
+    """The buttons of a case, those with the same answer together, the debtor's before other people's."""
+    places = _places(case_id)
+    told: dict[tuple[Any, ...], Answer] = {}
+    for attempt, preview in desk.previews(case_id, law=law, at=now):
+        third = attempt.party is not Party.DEBTOR
+        answer = _answer(preview, now, third=third)
+        key = (third, answer.permitted, answer.opens, *((each["rule"], each["message_zh"]) for each in answer.reasons))
+        kept = told.setdefault((*key, *answer.faults), answer)
+        where, kind = places.get(attempt.point, ("", ""))
+        query = urlencode({name: value for name in _NAMED if (value := getattr(attempt, name)) not in ("", None)})
+        kept.buttons.append(Button(attempt, where, kind, query))
+    return sorted(told.values(), key=lambda answer: answer.third)
+
+
+def _answer(preview: desk.Preview | Unfit, now: datetime, *, third: bool) -> Answer:
+    if isinstance(preview, Unfit):
+        return Answer(permitted=False, third=third, faults=preview.faults)
+    document = preview.document()
+    permitted = document["verdict"] == "permit"
+    return Answer(permitted, third, document["reasons"], opens="" if permitted else opens(preview.opens_at, now))
+
+
+def _places(case_id: str) -> dict[str, tuple[str, str]]:
+    """Contact points by id: the masked value, and the kind for its drawing."""
+    person = identity.masked(case_id)
+    return {str(point.point_id): (point.value, point.kind) for point in person.points} if person else {}
+
+
+def opens(at: datetime | None, now: datetime) -> str:
+    """When a contact would be permitted, as one says it where the bank is; empty when nobody knows."""
+    if at is None:
+        return ""
+    local, today = timezone.localtime(at), timezone.localtime(now).date()
+    told = {"time": local.strftime("%H:%M"), "day": local.date().isoformat()}
+    days = (local.date() - today).days
+    if days == 0:
+        return _("from %(time)s today") % told
+    if days == 1:
+        return _("from %(time)s tomorrow") % told
+    return _("from %(time)s on %(day)s") % told
+
+
+def _how(attempt: Attempt) -> list[tuple[str, str, bool]]:
+    """How the contact would be made: each attribute that is stated, its value, and whether that is a list of machine words."""
+    plain = {"id", "channel", "party", "purpose", "debts", "actor", "person", "point"}
+    told = {name: value for name, value in attempts.document(attempt).items() if name not in plain}
+    return [
+        (name, words.label("answer", value) if isinstance(value, bool) else ", ".join(value) or "–", isinstance(value, list))
+        if isinstance(value, bool | list)
+        else (name, str(value), False)
+        for name, value in told.items()
+    ]
+
+
+# --- what was done ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A contact or a refusal as a line: `tone` colours what became of it."""
+
+    at: datetime
+    channel: str
+    party: str
+    purpose: str
+    actor: str
+    by: str
+    inbound: bool
+    result: tuple[tuple[str, str], ...]
+    tone: str
+    topics: tuple[str, ...] = ()
+
+
+def deeds(done: access.CaseConduct) -> list[Deed]:
+    """Contacts and refusals of a case in one line of time, newest first."""
+    told = [_contact(contact) for contact in done.contacts]
+    told += [
+        Deed(
+            at=refusal.at, channel=refusal.channel, party=refusal.party, purpose=refusal.purpose, actor=refusal.actor,
+            by=refusal.by, inbound=False, result=(("verdict", "refuse"),), tone="refused",
+            topics=tuple(dict.fromkeys(reason["topic"] for reason in refusal.reasons)),
+        )
+        for refusal in done.refusals
+    ]  # fmt: skip
+    return sorted(told, key=lambda deed: deed.at, reverse=True)
+
+
+_TONES: Mapping[str, str] = {
+    State.STARTED: "running",
+    State.COMPLETED: "sealed",
+    State.VOID: "replaced",
+    State.UNKNOWN: "warning",
+}
+
+
+def _contact(contact: Contact) -> Deed:
+    """What became of it: line and outcome where they are known, else its state."""
+    result = tuple((table, word) for table, word in (("line", contact.line_result), ("outcome", contact.outcome)) if word)
+    return Deed(
+        at=contact.started_at, channel=contact.channel, party=contact.party, purpose=contact.purpose, actor=contact.actor,
+        by=contact.by, inbound=contact.direction == "inbound",
+        result=result if result and contact.state == State.COMPLETED else (("state", contact.state),),
+        tone=_TONES[contact.state],
+    )  # fmt: skip
