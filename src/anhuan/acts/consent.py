@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from anhuan.acts.customer import Held, held
 from anhuan.acts.fitness import fault
@@ -239,8 +240,9 @@ def learn(
         return _record(customer, row, f"learnt.{kind}", body, since)
 
 
-def _zones() -> set[str]:
-    return available_timezones() | {str(ZoneInfo("UTC"))}
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 # --- all of them --------------------------------------------------------------------------------------------------

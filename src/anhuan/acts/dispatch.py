@@ -100,8 +100,8 @@ def _start(
         with held(customer_id, at=at, by=by) as customer:
             known = facts.known_of(customer_id, at=customer.at, since=customer.at - facts.reach(law))
             if agency is not None:
-                if not _is_placed(known, attempt, agency):
-                    return Unfit([fault("debts", "not_placed")])
+                if placing := _misplaced(known, attempt.debts, agency):
+                    return Unfit(placing)
                 attempt = replace(attempt, agency_announced=agency.actor in known.announced)
             unfit = faults_of(attempt, known, customer.at)
             if unfit:
@@ -116,9 +116,12 @@ def _start(
         raise
 
 
-def _is_placed(known: Known, attempt: Attempt, agency: Agency) -> bool:
+def _misplaced(known: Known, debts: Iterable[str], agency: Agency) -> list[Fault]:
+    """Why an agency may not ask about these debts: none of hers is with it, so that it must not even learn she exists; or not all."""
     with_it = {account for account, placed in known.placed.items() if placed == agency.placed_as}
-    return bool(with_it) and attempt.debts <= with_it
+    if not with_it:
+        return [fault("customer", "customer_unknown")]
+    return [] if set(debts) <= with_it else [fault("debts", "not_placed")]
 
 
 def _latest(known: Known, at: datetime) -> datetime:
@@ -308,6 +311,30 @@ def record_inbound(
     return _record(customer_id, contact, "contact.inbound", {}, at=at, by=by)
 
 
+def record_inbound_of_agency(
+    agency: Agency,
+    customer_id: str,
+    *,
+    channel: Channel,
+    started_at: datetime,
+    at: datetime,
+    by: str,
+    outcome: Outcome | None = None,
+    debts: Iterable[str] = (),
+    point: str = MAIN_POINT,
+) -> UUID | Unfit:
+    """The debtor came to the agency."""
+    known = facts.known_of(customer_id, at=at)
+    if placing := _misplaced(known, debts := sorted(debts), agency):
+        return Unfit(placing)
+    if point != MAIN_POINT and point not in known.points:
+        return Unfit([fault("point", "point_unknown")])
+    return record_inbound(
+        customer_id, channel=channel, started_at=started_at, outcome=outcome, debts=debts, point=point, actor=agency.actor,
+        at=at, by=by,
+    )  # fmt: skip
+
+
 def record_reported(
     agency: Agency,
     customer_id: str,
@@ -326,8 +353,8 @@ def record_reported(
     """
     attempt = replace(attempt, actor=agency.actor, agency_listed=agency.listed)
     known = facts.known_of(customer_id, at=started_at, since=started_at - facts.reach(law))
-    if not _is_placed(known, attempt, agency):
-        return Unfit([fault("debts", "not_placed")])
+    if placing := _misplaced(known, attempt.debts, agency):
+        return Unfit(placing)
     attempt = replace(attempt, agency_announced=agency.actor in known.announced)
     verdict = gate.check(attempt, known.facts, law, started_at)
     point_kind = known.facts.point_kind(attempt.channel, attempt.point)
@@ -401,4 +428,8 @@ def _record(customer_id: str, contact: Contact, kind: str, body: dict[str, Any],
 
 
 def _uuid(point: str) -> UUID | None:
-    return UUID(point) if point else None
+    """The id of a contact point; None for the main one, and for what is no id of ours."""
+    try:
+        return UUID(point)
+    except ValueError:
+        return None

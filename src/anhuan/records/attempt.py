@@ -60,7 +60,8 @@ def _fault(name: str, code: str, zh: str, en: str) -> Fault:
     return Fault(name[:40], code, f"{name[:40]}：{zh}。", f"{name[:40]} {en}.")
 
 
-def _text(value: Any) -> str:
+def short_text(value: Any) -> str:
+    """A text of one line, such as an id; ValueError otherwise."""
     if not isinstance(value, str) or len(value) > ID_LENGTH or any(ord(sign) < 32 for sign in value):
         raise ValueError("not a short text on one line")
     return value
@@ -79,7 +80,7 @@ def _count(value: Any) -> int:
 
 
 def _texts(value: Any) -> frozenset[str]:
-    return frozenset(map(_text, _listed(value)))
+    return frozenset(map(short_text, _listed(value)))
 
 
 def _words(words: type[StrEnum]) -> Callable[[Any], frozenset[StrEnum]]:
@@ -94,7 +95,7 @@ def _listed(value: Any) -> Iterable[Any]:
 
 _REQUIRED = ("id", "channel", "party", "purpose", "debts")
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("id", "actor", "person", "point", "session_of", "in_reply_to", "claimed_factor"), _text),
+    **dict.fromkeys(("id", "actor", "person", "point", "session_of", "in_reply_to", "claimed_factor"), short_text),
     "channel": Channel,
     "party": Party,
     "purpose": Purpose,

@@ -83,7 +83,7 @@ class Permit(models.Model):
     """
 
     permit_id = models.UUIDField(primary_key=True)
-    attempt_id = models.CharField(max_length=120, db_collation="C")
+    attempt_id = models.CharField(max_length=200, db_collation="C")
     customer_id = models.CharField(max_length=32, db_collation="C")
     channel = models.CharField(max_length=20)
     party = models.CharField(max_length=20)
@@ -111,7 +111,7 @@ class Refusal(models.Model):
     """A contact that was not made 拒绝, with every reason as `core.law.Reason.document` tells it."""
 
     id = models.BigAutoField(primary_key=True)
-    attempt_id = models.CharField(max_length=120, db_collation="C")
+    attempt_id = models.CharField(max_length=200, db_collation="C")
     customer_id = models.CharField(max_length=32, db_collation="C")
     channel = models.CharField(max_length=20)
     party = models.CharField(max_length=20)

@@ -263,6 +263,12 @@ _KINDS: Mapping[tuple[str, str], PointKind] = {
 """What the bank's kind and place are to the gate. An e-mail address not known to be private counts as one at work; an address
 without a place, and an app, are none the gate knows."""
 
+
+def point_kind(kind: str, place: str) -> str:
+    """What the bank's kind and place of a contact point are to the gate; "" for none it knows."""
+    return _KINDS.get((kind, place), "")
+
+
 _PLACED = {"home": PointKind.HOME_PHONE, "work": PointKind.WORK_PHONE}
 
 

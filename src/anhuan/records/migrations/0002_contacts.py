@@ -342,7 +342,7 @@ class Migration(migrations.Migration):
             name="Permit",
             fields=[
                 ("permit_id", models.UUIDField(primary_key=True, serialize=False)),
-                ("attempt_id", models.CharField(db_collation="C", max_length=120)),
+                ("attempt_id", models.CharField(db_collation="C", max_length=200)),
                 ("customer_id", models.CharField(db_collation="C", max_length=32)),
                 ("channel", models.CharField(max_length=20)),
                 ("party", models.CharField(max_length=20)),
@@ -444,7 +444,7 @@ class Migration(migrations.Migration):
             name="Refusal",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("attempt_id", models.CharField(db_collation="C", max_length=120)),
+                ("attempt_id", models.CharField(db_collation="C", max_length=200)),
                 ("customer_id", models.CharField(db_collation="C", max_length=32)),
                 ("channel", models.CharField(max_length=20)),
                 ("party", models.CharField(max_length=20)),
