@@ -7,14 +7,14 @@ when a rule asks for it, and once.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from anhuan.core.days import Calendar
 from anhuan.core.facts import Attempt, Consent, Contact, Facts
-from anhuan.core.vocabulary import CALLS, Channel, Covers, Direction, Outcome
+from anhuan.core.vocabulary import CALLS, Channel, Covers, Direction, Outcome, Party
 
 zone_named = cache(ZoneInfo)
 
@@ -26,6 +26,16 @@ FREQUENCY_CONSENT_DATES = 7
 def same_medium(one: Channel, other: Channel) -> bool:
     """Whether two channels are one medium: what is said of a call is said of every way of calling."""
     return one is other or (one in CALLS and other in CALLS)
+
+
+def same_person(contact: Contact, attempt: Attempt) -> bool:
+    """Whether a contact was with whom the attempt is for: by her id where both name one, else by relation.
+
+    Somebody who goes without an id may be anybody of that relation, and so she may be this one.
+    """
+    if contact.person and attempt.person:
+        return contact.person == attempt.person
+    return contact.party is attempt.party
 
 
 def start_of(day: date, zone: str) -> datetime:
@@ -79,7 +89,7 @@ class Asked:
 
     @property
     def opened(self) -> bool:
-        """Whether the person opened it: a step in a contact of hers, or the first reply to it by the same medium."""
+        """Whether the person opened it: a step in a contact of hers, or the first reply to it by the same channel."""
         attempt = self.attempt
         if attempt.session_of is None and attempt.in_reply_to is None:
             return False
@@ -88,33 +98,42 @@ class Asked:
         return self._opened
 
     def _is_opened(self) -> bool:
-        attempt = self.attempt
-        running = self.facts.contact(attempt.session_of) if attempt.session_of else None
+        running = self._linked(self.attempt.session_of)
         if running is not None and running.direction is Direction.INBOUND:
             return True
-        asked = self.facts.contact(attempt.in_reply_to) if attempt.in_reply_to else None
+        asked = self._linked(self.attempt.in_reply_to)
         return (
             asked is not None
             and asked.direction is Direction.INBOUND
-            and same_medium(asked.channel, attempt.channel)
+            and asked.channel is self.attempt.channel
             and not any(c.in_reply_to == asked.id and c.direction is Direction.OUTBOUND for c in self.so_far())
         )
 
+    def _linked(self, contact_id: str | None) -> Contact | None:
+        """A contact the attempt refers to: one with this very person, up to this instant."""
+        found = self.facts.contact(contact_id) if contact_id else None
+        return found if found is not None and found.at <= self.at and same_person(found, self.attempt) else None
+
     @property
     def in_session(self) -> bool:
-        """Whether it is a further step inside a contact that exists, and so no new one."""
-        session = self.attempt.session_of
-        return session is not None and self.facts.contact(session) is not None
+        """Whether it is a further step inside a contact with this person, and so no new one."""
+        return self._linked(self.attempt.session_of) is not None
 
     @property
     def is_reply(self) -> bool:
-        replied = self.attempt.in_reply_to
-        return replied is not None and self.facts.contact(replied) is not None
+        """Whether it answers something this person sent or said."""
+        asked = self._linked(self.attempt.in_reply_to)
+        return asked is not None and asked.direction is Direction.INBOUND
 
     # --- consent ---
 
-    def consent(self, covers: Covers, *, personal: bool, debt: str | None = None) -> Consent | None:
-        """The latest consent in force that covers this attempt; `personal`: only one given to its very actor."""
+    def consent(
+        self, covers: Covers, *, personal: bool, debt: str | None = None, named: Callable[[Consent], bool] | None = None
+    ) -> Consent | None:
+        """The latest consent in force that covers this attempt; `personal`: only one given to its very actor.
+
+        `named` asks more of it, such as that it names the attempt's number.
+        """
         if not self.facts.consents:
             return None
         attempt = self.attempt
@@ -123,7 +142,8 @@ class Asked:
             if (
                 covers in consent.covers
                 and (not personal or consent.given_to == attempt.actor)
-                and _lets_through(consent, attempt.channel, attempt.point, attempt.person, debts)
+                and (named is None or named(consent))
+                and _lets_through(consent, attempt, debts)
                 and self._runs(consent, covers, self.at, debts)
             ):
                 return consent
@@ -135,7 +155,7 @@ class Asked:
         return any(
             Covers.FREQUENCY in consent.covers
             and consent.given_to == contact.actor
-            and _lets_through(consent, contact.channel, contact.point, contact.person, debts)
+            and _lets_through(consent, contact, debts)
             and self._runs(consent, Covers.FREQUENCY, contact.at, debts)
             for consent in self.facts.consents
         )
@@ -158,11 +178,15 @@ class Asked:
         )
 
 
-def _lets_through(consent: Consent, channel: Channel, point: str, person: str, debts: frozenset[str]) -> bool:
-    """Whether the limits a consent states admit this channel, point, person and these debts."""
+def _lets_through(consent: Consent, made: Attempt | Contact, debts: frozenset[str]) -> bool:
+    """Whether the limits a consent states admit a contact, made or wanted, about these debts.
+
+    The debtor agrees for herself: whoever else is contacted is admitted only by name, and a matter without a debt is none of
+    the debts that are named.
+    """
     return (
-        (consent.channel is None or same_medium(consent.channel, channel))
-        and (consent.point is None or consent.point == point)
-        and (consent.person is None or consent.person == person)
-        and (consent.debts is None or debts <= consent.debts)
+        (consent.channel is None or same_medium(consent.channel, made.channel))
+        and (consent.point is None or consent.point == made.point)
+        and (made.party is Party.DEBTOR if consent.person is None else consent.person == made.person)
+        and (consent.debts is None or (bool(debts) and debts <= consent.debts))
     )

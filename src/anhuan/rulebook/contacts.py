@@ -61,6 +61,7 @@ _LAWFUL_VOICEMAIL = frozenset(
 STANDARD_BREATHING_DATES = 60
 DATES_AFTER_CRISIS = 30
 DATES_OF_ADVISER_PLAN = 30
+_ONE_AT_A_TIME = frozenset({HoldKind.PLAN, HoldKind.BREATHING_SPACE})
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def read_scenario(told: Lines, path: Path) -> ContactScenario:
         attempt=read.attempt(attempt_told),
         facts=facts,
         at=at.astimezone(UTC),
-        as_of=at.date(),
+        as_of=at.astimezone(ZoneInfo(facts.timezones[0])).date(),
         verdict=str(read.need(expect, "verdict")),
         presumed_violation=bool(expect.get("presumed_violation", False)),
         rules=tuple(expect.get("rules", ())),
@@ -120,13 +121,17 @@ class _Story:
     ceased: datetime | None = None
 
     def end_holds(self, kind: HoldKind, at: datetime, debts: frozenset[str] | None = None) -> None:
-        """The holds of a kind that still stand, on these debts (None: all), end at an instant."""
-        self.holds = [
-            replace(hold, ends=at)
-            if hold.kind is kind and hold.ends is None and (debts is None or hold.debts is None or hold.debts & debts)
-            else hold
-            for hold in self.holds
-        ]
+        """Holds of a kind that still stand, on these debts (None: of all), end at an instant.
+
+        A debt has one plan and a person one breathing space; but each complaint, claim or dispute is answered by itself, the
+        oldest first.
+        """
+        ended: set[frozenset[str] | None] = set()
+        for number, hold in enumerate(self.holds):
+            concerned = debts is None or hold.debts is None or bool(hold.debts & debts)
+            if hold.kind is kind and hold.ends is None and concerned and (kind in _ONE_AT_A_TIME or hold.debts not in ended):
+                self.holds[number] = replace(hold, ends=at)
+                ended.add(hold.debts)
 
 
 class _Reader:

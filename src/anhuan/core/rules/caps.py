@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
-from anhuan.core.asked import Asked, start_of, zone_named
-from anhuan.core.facts import MAIN_POINT, Contact
+from anhuan.core.asked import Asked, same_person, start_of, zone_named
+from anhuan.core.facts import MAIN_POINT, Consent, Contact
 from anhuan.core.law import Ground, Stricter
 from anhuan.core.vocabulary import BANK, CALLS, Channel, Covers, Direction, LineResult, Outcome, PointKind
 
@@ -73,7 +74,7 @@ class Cap:
         if contact.channel in CALLS and not self._result_counts(contact):
             return False
         attempt, skips, per = asked.attempt, self.skips, self.per
-        if "person" in per and (contact.party is not attempt.party or contact.person != attempt.person):
+        if "person" in per and not same_person(contact, attempt):
             return False
         if "point" in per and not same_point(contact, asked):
             return False
@@ -106,8 +107,8 @@ class Cap:
             if not known.in_collection_procedures:
                 return None
         if self.lifted_by is Covers.ATTEMPTS:
-            consent = asked.consent(Covers.ATTEMPTS, personal=False)
-            if consent is not None and consent.limit_per_day is not None and _names_this_point(consent.point, asked):
+            consent = asked.consent(Covers.ATTEMPTS, personal=False, named=partial(_names_this_point, asked))
+            if consent is not None and consent.limit_per_day is not None:
                 limit = consent.limit_per_day
         if len(those) < limit:
             return None
@@ -123,12 +124,12 @@ def same_point(contact: Contact, asked: Asked) -> bool:
     attempt = asked.attempt
     if contact.point != attempt.point:
         return False
-    return attempt.point != MAIN_POINT or (contact.party is attempt.party and contact.person == attempt.person)
+    return attempt.point != MAIN_POINT or same_person(contact, attempt)
 
 
-def _names_this_point(point: str | None, asked: Asked) -> bool:
+def _names_this_point(asked: Asked, consent: Consent) -> bool:
     """An agreement on more tries is for its own number: one that names none is read as being for the main number."""
-    return asked.attempt.point == (point or MAIN_POINT)
+    return asked.attempt.point == (consent.point or MAIN_POINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +151,11 @@ class Spacing:
         return None
 
     def _is_unanswered(self, contact: Contact, asked: Asked) -> bool:
-        attempt = asked.attempt
         return (
             contact.is_call
             and contact.direction is Direction.OUTBOUND
             and (contact.line_result is None or contact.line_result in _UNANSWERED)
-            and contact.party is attempt.party
-            and contact.person == attempt.person
-            and contact.point == attempt.point
+            and contact.point == asked.attempt.point
+            and same_person(contact, asked.attempt)
             and not ("bank" in self.skips and contact.actor == BANK)
         )

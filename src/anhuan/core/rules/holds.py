@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from anhuan.core.asked import Asked, same_medium, start_of, zone_named
+from anhuan.core.asked import Asked, same_medium, same_person, start_of, zone_named
 from anhuan.core.days import UnknownYear
-from anhuan.core.facts import Hold, OptOut
+from anhuan.core.facts import Contact, Hold, OptOut
 from anhuan.core.law import Ground, Stricter
 from anhuan.core.vocabulary import (
     Channel,
     Covers,
     Direction,
     HoldKind,
+    Party,
     PointKind,
     Purpose,
     Route,
@@ -65,6 +66,7 @@ class Ceased:
 class OptedOut:
     """Nothing more by a channel the debtor has opted out of, to that point; but one confirmation, and notices by letter.
 
+    What names a point closes it whoever is to be reached there; what names none closes every point of the debtor's.
     A later consent to the medium lifts it. With `after_workdays` it binds from the working day after so many of `calendar`;
     with `unrelated` also messages that are about no debt.
     """
@@ -98,7 +100,7 @@ class OptedOut:
         attempt = asked.attempt
         if opted.at > asked.at or not same_medium(opted.channel, attempt.channel):
             return False
-        if opted.point is not None and opted.point != attempt.point:
+        if attempt.party is not Party.DEBTOR if opted.point is None else opted.point != attempt.point:
             return False
         consent = asked.consent(Covers.MEDIUM, personal=self.personal)
         return consent is None or consent.at <= opted.at
@@ -116,9 +118,12 @@ class OptedOut:
     def _binds(self, opted: OptOut, asked: Asked) -> bool:
         if self.calendar is None:
             return True
+        calendar = asked.calendars.get(self.calendar)
+        if calendar is None:
+            return True
         zone = asked.zone(None)
         given = opted.at.astimezone(zone_named(zone)).date()
-        return asked.local(zone).date() >= asked.calendars[self.calendar].add_workdays(given, self.after_workdays + 1)
+        return asked.local(zone).date() >= calendar.add_workdays(given, self.after_workdays + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class VoiceConsent:
         kind = asked.facts.point_kind(asked.attempt.channel, asked.attempt.point)
         if kind is None:
             return Ground(missing="point")
-        if kind is not PointKind.MOBILE or asked.consent(Covers.ARTIFICIAL_VOICE, personal=True):
+        if kind is not PointKind.MOBILE or asked.consent(Covers.ARTIFICIAL_VOICE, personal=True) is not None:
             return None
         return Ground(missing="automated" if asked.attempt.automated is None else None)
 
@@ -165,9 +170,7 @@ class ElectronicRoute:
     def _open(self, route: Route, asked: Asked) -> bool:
         match route:
             case Route.OWN_USE:
-                return self._fresh(
-                    [c.at for c in asked.so_far() if self._wrote_from(c.direction, c.channel, c.point, asked)], asked
-                )
+                return self._fresh([c.at for c in asked.so_far() if self._wrote_from(c, asked)], asked)
             case Route.CONSENT:
                 consent = asked.consent(Covers.MEDIUM, personal=True)
                 return consent is not None and self._fresh([consent.at], asked)
@@ -182,21 +185,31 @@ class ElectronicRoute:
                     and point.used_by_last_collector
                 )
 
-    def _wrote_from(self, direction: Direction, channel: Channel, point: str, asked: Asked) -> bool:
+    def _wrote_from(self, contact: Contact, asked: Asked) -> bool:
         attempt = asked.attempt
-        return direction is Direction.INBOUND and channel is attempt.channel and point == attempt.point
+        return (
+            contact.direction is Direction.INBOUND
+            and contact.channel is attempt.channel
+            and contact.point == attempt.point
+            and same_person(contact, attempt)
+        )
 
     def _fresh(self, opened: list[datetime], asked: Asked) -> bool:
-        """Whether one of these openings is fresh enough for a text; for an e-mail any will do."""
+        """Whether one of these openings is fresh enough for a text; for an e-mail any will do.
+
+        A number found to be another person's since then carries nothing of what was opened before.
+        """
         if asked.attempt.channel is not Channel.SMS or not opened:
             return bool(opened)
-        checks = [c.at for c in asked.facts.number_checks if c.point == asked.attempt.point and not c.reassigned]
+        checks = [check for check in asked.facts.number_checks if check.point == asked.attempt.point and check.at <= asked.at]
+        lost = max((check.at for check in checks if check.reassigned), default=None)
+        kept = [at for at in opened if lost is None or at > lost]
+        if not kept:
+            return False
         zone = asked.zone(None)
-        today = asked.local(zone).date()
-        return any(
-            at <= asked.at and today - at.astimezone(zone_named(zone)).date() <= timedelta(days=self.fresh_days)
-            for at in [*opened, *checks]
-        )
+        oldest = asked.local(zone).date() - timedelta(days=self.fresh_days)
+        fresh = [*kept, *(check.at for check in checks if not check.reassigned and (lost is None or check.at > lost))]
+        return any(at.astimezone(zone_named(zone)).date() >= oldest for at in fresh)
 
     def _noticed(self, asked: Asked) -> bool:
         point = asked.facts.points.get(asked.attempt.point)

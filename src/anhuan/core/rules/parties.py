@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from anhuan.core.asked import TALK, Asked, start_of, zone_named
+from anhuan.core.asked import TALK, Asked, same_person, start_of, zone_named
 from anhuan.core.facts import MAIN_POINT, Facts
 from anhuan.core.law import Ground, Stricter
 from anhuan.core.vocabulary import (
+    BANK,
     CALLS,
     Covers,
     DebtorStatus,
@@ -106,7 +107,7 @@ def lost_since(facts: Facts, at: datetime, zone: str) -> datetime | None:
         if inbound or (contact.channel in CALLS and contact.line_result in {LineResult.CONNECTED, None}):
             failed.clear()
             dead.clear()
-        elif contact.channel in CALLS:
+        elif contact.channel in CALLS and _is_hers(contact.point, facts):
             failed.append(contact.at)
             dead.pop(contact.point, None)
             if contact.line_result in _DEAD_NUMBER:
@@ -120,6 +121,12 @@ def lost_since(facts: Facts, at: datetime, zone: str) -> datetime | None:
     return start_of(third + timedelta(days=1), zone)
 
 
+def _is_hers(point: str, facts: Facts) -> bool:
+    """Whether a number is the debtor's as far as is known; a dial to another person's number says nothing of her."""
+    known = facts.points.get(point)
+    return point not in facts.wrong_numbers and not (known is not None and known.of_third_person)
+
+
 @dataclass(frozen=True, slots=True)
 class SealedByRefusal:
     """A third person who wanted no more contact is never approached again."""
@@ -127,10 +134,20 @@ class SealedByRefusal:
     needs = frozenset({"people", "status", "refused_by"})
 
     def refuses(self, asked: Asked) -> Ground | None:
-        said_no = asked.facts.refused_by.get(asked.attempt.person)
-        if said_no is None or said_no > asked.at or _may_be_collected_from(asked):
+        if not self._said_no(asked) or _may_be_collected_from(asked):
             return None
         return Ground({"party": asked.attempt.party})
+
+    def _said_no(self, asked: Asked) -> bool:
+        """Whether this person refused; one who goes without an id may be anybody of her relation who did."""
+        facts, attempt = asked.facts, asked.attempt
+        if attempt.person:
+            refused = facts.refused_by.get(attempt.person)
+            return refused is not None and refused <= asked.at
+        return any(
+            refused <= asked.at and (known is None or known.relation is attempt.party)
+            for known, refused in ((facts.people.get(person), at) for person, at in facts.refused_by.items())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +200,25 @@ class OutsideCircle:
 
 @dataclass(frozen=True, slots=True)
 class NumberOfAnother:
-    """No message is left at a point known to be somebody else's."""
+    """No message is left at a point known to be somebody else's: told so, learnt in a call, or looked up."""
 
-    needs = frozenset({"points", "wrong_numbers"})
+    needs = frozenset({"points", "wrong_numbers", "number_checks"})
 
     def refuses(self, asked: Asked) -> Ground | None:
-        point = asked.facts.points.get(asked.attempt.point)
-        return Ground({"point": point.id}) if point is not None and point.of_third_person else None
+        facts, name = asked.facts, asked.attempt.point
+        checks = [check for check in facts.number_checks if check.point == name and check.at <= asked.at]
+        reassigned = bool(checks) and max(checks, key=lambda check: check.at).reassigned
+        return Ground({"point": name}) if reassigned or not _is_hers(name, facts) else None
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedOnce:
-    """After a conversation with a third person there is no second location contact with her, unless she has invited it."""
+    """After a conversation with a third person there is no second location contact with her, unless she has invited it.
+
+    `skips` leaves out conversations of the `bank`.
+    """
+
+    skips: Annotated[frozenset[str], Stricter.FEWER] = frozenset()
 
     needs = frozenset({"contacts", "invited_by"})
 
@@ -204,9 +228,9 @@ class LocatedOnce:
         for contact in reversed(asked.so_far()):
             if invited is not None and contact.at < invited <= asked.at:
                 return None
-            same = contact.party is attempt.party and contact.person == attempt.person
-            unknown = contact.is_call and contact.line_result is None
-            if same and (contact.outcome in TALK or unknown):
+            if not same_person(contact, attempt) or ("bank" in self.skips and contact.actor == BANK):
+                continue
+            if contact.outcome in TALK or (contact.is_call and contact.line_result is None):
                 return Ground({"party": attempt.party})
         return None
 
