@@ -1,7 +1,8 @@
 """The demonstration: the made-up bank of `examples/firstbank`, worked through night by night, then served.
 
-Knows how to fill an empty home and who signs in. The bank itself is a generator that stands with the examples,
-in the repository or in the installed wheel.
+Knows how to fill an empty home, what the made-up desk does on the last days, and who signs in. The bank itself is a generator that
+stands with the examples, in the repository or in the installed wheel. The desk's contacts pass the real door: some are permitted,
+some refused, none leaves the house.
 """
 
 from __future__ import annotations
@@ -9,23 +10,32 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import random
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from anhuan.core.law import Law
 
 # The morning after the last night of the demonstration: a Monday, at a working hour.
 MORNING = "2026-11-23T09:30:00+08:00"
 LAST_NIGHT = date(2026, 11, 22)
+DESK_DAYS = 10  # the desk works on so many of the last days
 USER = "demo"
 
 Progress = Callable[[str, int, int], None]
@@ -65,6 +75,8 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     wanted = [first + timedelta(days=n) for n in range(nights)]
     missing = [day for day in wanted if day.isoformat() not in sealed]
     if not missing:
+        for day in (LAST_NIGHT + timedelta(days=1 - n) for n in reversed(range(DESK_DAYS))):
+            _work(day)
         return True
     if not all((folder / day.isoformat() / "manifest.json").exists() for day in missing):
         say(f"Writing {nights} nights of {accounts:,} accounts of the made-up bank …")
@@ -73,12 +85,25 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
         )
     for number, day in enumerate(missing, start=1):
         progress("nights", number - 1, len(missing))
-        outcome = nightly.run(folder / day.isoformat(), home=home, progress=None)
+        with _clock_at(day + timedelta(days=1)):
+            outcome = nightly.run(folder / day.isoformat(), home=home, progress=None)
         say(f"{day}  {outcome.status:9}  {_one_line(outcome.result)}")
         if outcome.status == "refused":
             return False
+        _work(day + timedelta(days=1))
     progress("nights", len(missing), len(missing))
     return True
+
+
+@contextmanager
+def _clock_at(day: date) -> Iterator[None]:
+    """The clock in the small hours of a day, when the night before it is worked through."""
+    kept = os.environ["ANHUAN_CLOCK"]
+    os.environ["ANHUAN_CLOCK"] = datetime.combine(day, time_of_day(5), _ZONE).isoformat()
+    try:
+        yield
+    finally:
+        os.environ["ANHUAN_CLOCK"] = kept
 
 
 def _one_line(result: dict[str, Any]) -> str:
@@ -94,6 +119,109 @@ def _firstbank() -> ModuleType:
             sys.path.insert(0, str(folder))
             return importlib.import_module("generate")
     raise FileNotFoundError("The made-up bank (examples/firstbank) is not part of this installation.")
+
+
+# --- the made-up desk ---------------------------------------------------------------------------------------------
+
+_ZONE = ZoneInfo("Asia/Shanghai")
+_STAFF = ("demo.zhao", "demo.lin", "demo.sun", "demo.he")
+# How often a kind of contact is tried, by channel; of other people, to ask where the debtor is.
+_WEIGHTS = {"call": 9, "sms": 4, "email": 2, "letter": 1, "visit": 1}
+_OTHERS = 2
+# Most hours are working hours; a few are too early or too late, as impatience would have it.
+_HOURS = (7, *range(8, 22), *range(9, 12), *range(14, 19), 22, 23)
+_DIALS = (8, 6, 5, 4, 4, 3)  # how often the desk dials a few hard cases on the last two days
+_LINES = (
+    ("connected", "effective_conversation"), ("connected", "conversation"), ("connected", "hung_up"), ("no_answer", None),
+    ("no_answer", None), ("busy", None), ("switched_off", None),
+)  # fmt: skip
+
+
+def _work(day: date) -> None:
+    """What the desk does on one of the last days, the same every time; nothing where it has been done."""
+    from anhuan.acts import law
+    from anhuan.records.case import CaseFigures
+    from anhuan.records.consent import OptOut
+    from anhuan.records.contact import Permit, Refusal
+    from anhuan.records.hold import Hold
+
+    ago = (LAST_NIGHT + timedelta(days=1) - day).days
+    done = any(kept.objects.filter(attempt_id__startswith=f"demo:{day}:").exists() for kept in (Permit, Refusal))
+    worst = list(CaseFigures.objects.order_by("-past_due_amount_minor", "case_id").values_list("case_id", flat=True)[:400])
+    if not 0 <= ago < DESK_DAYS or done or not worst:
+        return
+    chance = random.Random(f"the desk on {day}")  # noqa: S311  made-up doings need no secure chance
+    _listen(day, ago, worst[:12], chance)
+    stopped = sorted({each for kept in (Hold, OptOut) for each in kept.objects.values_list("customer_id", flat=True)})
+    tries = [chance.choice(worst) for _ in range(24)] + [chance.choice(stopped) for _ in range(6 if stopped else 0)]
+    often = [case for case, dials in zip(worst[12:18], _DIALS, strict=False) for _ in range(dials if ago < 2 else 3)]
+    plan = sorted((_moment(day, ago, chance), case, case in often) for case in tries + often)
+    for number, (at, case, dials_only) in enumerate(plan):
+        _try(f"demo:{day}:{number}", case, at, chance, law.in_force(at), dials_only=dials_only)
+
+
+def _moment(day: date, ago: int, chance: random.Random) -> datetime:
+    """Some time of a day; of this one before now."""
+    minutes = chance.randrange(7 * 60 + 40, 9 * 60 + 26) if ago == 0 else chance.choice(_HOURS) * 60 + chance.randrange(60)
+    return datetime.combine(day, time_of_day(), _ZONE) + timedelta(minutes=minutes, seconds=chance.randrange(60))
+
+
+def _try(attempt_id: str, case: str, at: datetime, chance: random.Random, law: Law, *, dials_only: bool) -> None:
+    """One contact of the desk: judged by the door, and if it is permitted, its made-up result."""
+    from anhuan.acts import desk, dispatch
+    from anhuan.core.vocabulary import CALLS, LineResult, Outcome, Party
+
+    offered = desk.previews(case, law=law, at=at)
+    weights = [
+        _OTHERS if attempt.party is not Party.DEBTOR else 0 if dials_only and attempt.channel not in CALLS
+        else _WEIGHTS.get(attempt.channel.value, 1)
+        for attempt, _preview in offered
+    ]  # fmt: skip
+    if not any(weights):
+        return
+    (attempt, _said) = chance.choices(offered, weights)[0]
+    by = chance.choice(_STAFF)
+    answer = dispatch.start(case, replace(attempt, id=attempt_id), law=law, at=at, by=by)
+    if not isinstance(answer, dispatch.Started):
+        return
+    after = at + timedelta(seconds=chance.randrange(20, 240))
+    fate = chance.random()
+    if fate < 0.02:
+        dispatch.void(answer.contact_id, proof="line_rejected", at=after, by=by)
+    elif fate < 0.04:
+        dispatch.unknown(answer.contact_id, at=after, by=by)
+    elif attempt.channel in CALLS:
+        line, outcome = ("no_answer", None) if dials_only and chance.random() < 0.7 else chance.choice(_LINES)
+        said = Outcome(outcome) if outcome else None
+        dispatch.complete(answer.contact_id, line_result=LineResult(line), outcome=said, at=after, by=by)
+    else:
+        dispatch.complete(answer.contact_id, at=after, by=by)
+
+
+def _listen(day: date, ago: int, cases: list[str], chance: random.Random) -> None:
+    """What customers say on this day: a complaint, disputes, hardship, no more texts, a bad time, a call of their own."""
+    from anhuan.acts import consent, dispatch, hold, law
+    from anhuan.core.vocabulary import Channel, HoldKind, Outcome
+
+    at = datetime.combine(day, time_of_day(7, 10), _ZONE)
+    who = [cases[number % len(cases)] for number in range(12)]
+    by = chance.choice(_STAFF)
+    holds = {
+        9: (who[0], HoldKind.PLAN), 8: (who[1], HoldKind.DISPUTE), 6: (who[2], HoldKind.COMPLAINT),
+        5: (who[3], HoldKind.HARDSHIP), 3: (who[4], HoldKind.PLAN), 2: (who[5], HoldKind.DISPUTE),
+    }  # fmt: skip
+    if ago in holds:
+        case, kind = holds[ago]
+        hold.place(case, kind, law=law.in_force(at), at=at, by=by, reason="made_up")
+    elif ago == 7:
+        consent.opt_out(who[6], Channel.SMS, at=at, by=by)
+        consent.opt_out(who[7], Channel.CALL, at=at, by=by)
+    elif ago == 4:
+        consent.block_time(who[8], begins=time_of_day(12), ends=time_of_day(20), at=at, by=by)
+        consent.cease(who[9], written=True, at=at, by=by)
+    else:
+        said = Outcome.CONVERSATION
+        dispatch.record_inbound(who[10], channel=Channel.CALL, started_at=at, outcome=said, at=at, by=by)
 
 
 def _demo_user(home: Path) -> str:
