@@ -278,8 +278,9 @@ def _point(run: _Import, row: Row, party: str, person: str) -> tuple[UUID | None
     if kind is None:
         return None, ""
     if "point_value" in row:
-        index = run.ring.index(kind, row["point_value"])
-        if index is None:
+        value = row["point_value"]
+        index = run.ring.index(kind, value)
+        if index is None or not ("@" in value if kind == ContactKind.EMAIL else any(map(str.isdigit, value))):
             raise Refused("point_value", "unreadable")
         return run.points.get((customer, index), (uuid5(_NAMESPACE, f"{customer}/{index.hex()}"), ""))
     phones = {"mobile", "home_phone", "work_phone", "other_phone"}
