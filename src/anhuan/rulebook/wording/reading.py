@@ -21,6 +21,7 @@ _PUNCTUATION = str.maketrans(
 )
 # Marks written between Chinese characters to hide a word; a comma or a stop is such a mark only in a row of single ones.
 _SET_APART = re.compile(rf"(?<=[{_CHINESE}])[ \t.·*\-_~|/\\+^#•・&=]+(?=[{_CHINESE}])")
+_BEFORE_LETTER = re.compile(rf"(?<=[{_CHINESE}]) +(?=[a-z]{{1,2}}(?![a-z0-9']))")
 _SINGLE_FILE = re.compile(rf"(?<![{_CHINESE}])[{_CHINESE}](?:([,、。])[{_CHINESE}])(?:\1[{_CHINESE}])+(?![{_CHINESE}])")
 _SPELLED = re.compile(r"(?<![a-z0-9])[a-z](?:[ ._\-*]{1,2}[a-z0-9]){3,}(?![a-z0-9'])")
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -69,6 +70,7 @@ def read(text: str, *, characters: Mapping[str, str], curses: Iterable[str] = ()
     plain = "".join(seen)
     plain, places = _without(plain, places, _SPACES, lambda gap: gap[:-1])
     plain, places = _without(plain, places, _SET_APART, lambda gap: gap)
+    plain, places = _without(plain, places, _BEFORE_LETTER, lambda gap: gap)
     plain, places = _without(plain, places, _SINGLE_FILE, lambda row: row[1::2], stride=True)
     plain, places = _without(plain, places, _SPELLED, lambda row: re.sub(r"[a-z0-9]", "", row), stride=True)
     if not plain.isalpha():
