@@ -6,7 +6,6 @@ know models, tables or the time: `today()` and `now()` answer from the instant t
 
 from __future__ import annotations
 
-import decimal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from decimal import Decimal
@@ -29,7 +28,7 @@ from anhuan.rulebook.tables.operators import (
 from anhuan.rulebook.tables.reading import Reader, Unreadable
 from anhuan.rulebook.tables.signatures import BuiltIn, builtin
 from anhuan.rulebook.tables.types import ANY, Type, belongs, built_in, fit
-from anhuan.rulebook.tables.values import NUMBERS, Date, DateTime, Function, Range, Value, Wrong
+from anhuan.rulebook.tables.values import Date, DateTime, Function, Range, Value, Wrong
 
 MOST_TURNS = 1_000_000
 
@@ -82,6 +81,13 @@ class Compiler:
 
     def __init__(self, type_of: TypeOf = standard_type) -> None:
         self._type_of = type_of
+        self._parts: dict[str, Compute] = {}
+
+    def with_parts(self, parts: dict[str, Compute]) -> Compiler:
+        """One for trees in which some names stand for expressions that are functions already."""
+        other = Compiler(self._type_of)
+        other._parts = parts  # one of its own
+        return other
 
     # --- expressions ---
 
@@ -95,6 +101,8 @@ class Compiler:
 
     def _name(self, node: syntax.Name) -> Compute:
         name = node.name
+        if name in self._parts:
+            return self._parts[name]
 
         def look_up(scope: Scope) -> Value:
             try:
@@ -244,8 +252,7 @@ class Compiler:
                 if name in {"now", "today"} and name not in scope.names and not values:
                     return _present(scope, name)
                 if known is not None and name not in scope.names:
-                    with decimal.localcontext(NUMBERS):
-                        return known(values, names)
+                    return known(values, names)
                 return called_with(called(scope), values, names)
             except Wrong as wrong:
                 return scope.null(wrong)
@@ -416,14 +423,16 @@ def _noting_match(judge: Callable[[Value, Value], bool | None], other: Compute) 
 def _logic(left: Compute, right: Compute, *, decides: bool) -> Compute:
     """`and` (decides=False), `or` (decides=True), three-valued: what is no boolean counts as unknown."""
 
+    settled, open_ = decides, not decides
+
     def run(scope: Scope) -> bool | None:
         first = left(scope)
         if first is decides:
-            return decides
+            return settled
         second = right(scope)
         if second is decides:
-            return decides
-        return (not decides) if first is (not decides) and second is (not decides) else None
+            return settled
+        return open_ if first is open_ and second is open_ else None
 
     return run
 
@@ -438,15 +447,13 @@ def _as_truth(answer: Value, value: Value) -> bool | None:
     """What a test that speaks of ? itself comes to."""
     if answer is None:
         return None
-    if isinstance(answer, bool):
-        return answer
-    return satisfies(value, answer)
+    return answer is True if isinstance(answer, bool) else satisfies(value, answer)
 
 
 def _passes(value: Value, test: Value) -> bool | None:
     """A test that is an expression: a truth of its own where the input is no boolean, else a value to compare with."""
     if isinstance(test, bool) and value is not None and not isinstance(value, bool | list):
-        return test
+        return test is True
     return satisfies(value, test)
 
 

@@ -484,7 +484,7 @@ class Reader:
             raise Unreadable("an expression is missing")
         tokens = _Cutter(words, self._scope, self._members, self._types).run()
         try:
-            return _parser().parse(tokens, start=start)  # type: ignore[arg-type,return-value]
+            return _parser().parse(tokens, start=start)  # type: ignore[return-value]
         except UnexpectedToken as unexpected:
             where = unexpected.token.start_pos
             met = "the end" if where is None or unexpected.token.type == "$END" else repr(str(unexpected.token))
