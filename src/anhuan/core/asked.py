@@ -70,6 +70,11 @@ class Asked:
         """The zone a rule counts dates in: its own, or the first one of the debtor's."""
         return zone or self.facts.timezones[0]
 
+    def date_of(self, at: datetime) -> str:
+        """The local date of another instant, for an explanation; in UTC where no zone is known."""
+        zones = self.facts.timezones
+        return at.astimezone(zone_named(zones[0]) if zones else UTC).date().isoformat()
+
     def window(self, zone: str, dates: int) -> Iterator[Contact]:
         """The contacts of the last so many local dates, the present one included, up to this instant."""
         key = (zone, dates)

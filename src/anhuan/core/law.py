@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from anhuan.core.days import Calendar
 from anhuan.core.facts import Attempt
-from anhuan.core.vocabulary import Channel, Confidence, Force, Party, Purpose, RuleTopic
+from anhuan.core.vocabulary import CITIES, LABELS, Channel, Confidence, Force, Party, Purpose, RuleTopic
 
 if TYPE_CHECKING:
     from anhuan.core.asked import Asked
@@ -120,21 +120,22 @@ class Reason:
 
     @property
     def zh(self) -> str:
+        sentence = self._filled(self.rule.zh, _ZH)
         if self.ground.missing:
-            return f"缺少事实“{self.ground.missing}”,无法确认符合下列规定,故不得联系:{self._filled(self.rule.zh)}"
-        return self._filled(self.rule.zh)
+            return f"缺少事实“{_named(self.ground.missing, _ZH)}”，无法确认符合下列规定，故不得联系：{sentence}"
+        return sentence
 
     @property
     def en(self) -> str:
+        sentence = self._filled(self.rule.en, _EN)
         if self.ground.missing:
-            return (
-                f"It is not known whether this rule is kept ({self.ground.missing} is missing), "
-                f"so no contact may be made: {self._filled(self.rule.en)}"
-            )
-        return self._filled(self.rule.en)
+            missing = _named(self.ground.missing, _EN)
+            return f"It is not known whether this rule is kept (not told: {missing}), so no contact may be made: {sentence}"
+        return sentence
 
-    def _filled(self, sentence: str) -> str:
-        return sentence.format_map(_Told({**values(self.rule.test), **self.ground.seen}))
+    def _filled(self, sentence: str, language: int) -> str:
+        seen = {name: _named(str(value), language) if name in _WORDS else value for name, value in self.ground.seen.items()}
+        return sentence.format_map(_Told({**values(self.rule.test), **seen}))
 
     def document(self) -> dict[str, Any]:
         """The reason as JSON: rule, topic, citation, force, both sentences, the values seen, `not_before`."""
@@ -160,6 +161,32 @@ class _Told(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         return "…"
+
+
+_ZH, _EN = 0, 1
+_WORDS = frozenset({"said", "absent", "beyond", "party", "place", "route", "zone"})
+"""What a ground sees as machine words, which a sentence gives by their names."""
+
+
+def _named(words: str, language: int) -> str:
+    """Machine words, separated by commas, as people call them; none at all is said too."""
+    if not words:
+        return ("无", "nothing")[language]
+    return ("、", ", ")[language].join(_name(word, language) for word in words.split(", "))
+
+
+def _name(word: str, language: int) -> str:
+    """A word of the gate; a zone by its city, a calendar's year by its number, anything else as it is."""
+    if word in LABELS:
+        return LABELS[word][language]
+    calendar, _, year = word.partition(" ")
+    if calendar and year.isdigit():
+        return (f"{year}年的放假安排", f"the rest days of {year}")[language]
+    area, _, city = word.rpartition("/")
+    if not area:
+        return word
+    city = city.replace("_", " ")
+    return (f"{CITIES.get(city, city)}时间", f"{city} time")[language]
 
 
 def values(test: Test) -> dict[str, Any]:

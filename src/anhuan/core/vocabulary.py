@@ -6,7 +6,9 @@ machine words of the data contract; each member may carry its Chinese and Englis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 
 class Bucket(IntEnum):
@@ -406,3 +408,131 @@ class Confidence(StrEnum):
 
 BANK = "bank"
 """The actor that is the bank itself; an outside agency is `agency:<id>`."""
+
+
+# --- what the gate's words are called in a sentence ----------------------------------------------------------------
+
+LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        # whom
+        "debtor": ("债务人", "the debtor"),
+        "guarantor": ("担保人", "a guarantor"),
+        "spouse": ("配偶", "the spouse"),
+        "parent": ("父母", "a parent"),
+        "guardian": ("监护人", "the guardian"),
+        "executor": ("遗嘱执行人", "the executor"),
+        "heir": ("继承人", "an heir"),
+        "attorney": ("律师", "the attorney"),
+        "relative": ("亲属", "a relative"),
+        "colleague": ("同事", "a colleague"),
+        "neighbour": ("邻居", "a neighbour"),
+        "friend": ("朋友", "a friend"),
+        "emergency_contact": ("紧急联系人", "an emergency contact"),
+        "other": ("其他人", "another person"),
+        # where, and by which route
+        "home": ("住宅", "the home"),
+        "work": ("工作单位", "the workplace"),
+        "own_use": ("本人曾主动使用", "the consumer's own use"),
+        "consent": ("本人同意", "the consumer's consent"),
+        "creditor_notice": ("债权人通知", "the creditor's notice"),
+        "prior_collector": ("前一催收机构", "a prior collector"),
+        "work_email": ("工作邮箱", "an e-mail address at work"),
+        # what is said
+        "poses_as_bank": ("冒充银行", "posing as the bank"),
+        "poses_as_authority": ("冒充国家机关", "posing as an authority"),
+        "invented_blacklist": ("虚构黑名单", "an invented blacklist"),
+        "urges_new_borrowing": ("诱导新增借贷", "urging new borrowing"),
+        "threatens_violence": ("暴力威胁", "a threat of violence"),
+        "abusive_language": ("辱骂", "abusive language"),
+        "false_amount": ("虚假金额", "a false amount"),
+        "misleading_reason": ("误导性理由", "a misleading reason"),
+        "threatens_suit": ("以起诉相威胁", "a threat of suit"),
+        "overshadows_dispute_right": ("掩盖异议权", "words that overshadow the right to dispute"),
+        "asks_better_time": ("询问合适时间", "asking for a better time"),
+        "asks_to_continue_now": ("要求现在继续", "asking to go on now"),
+        # what a letter shows
+        "name": ("姓名", "the name"),
+        "balance": ("欠款余额", "the balance owed"),
+        "reason": ("催收事由", "the reason for collection"),
+        "legal_basis": ("法律依据", "the laws relied on"),
+        "rights_and_duties": ("持卡人权利义务", "the cardholder's rights and duties"),
+        "account_and_repayment_query": ("账户查询与还款方式", "how to look up the account and repay"),
+        "objection_and_evidence_channel": ("异议与举证渠道", "how to object and supply evidence"),
+        "contact_details": ("发卡行联系方式", "the issuer's contact details"),
+        "business_seal": ("业务公章", "the business seal"),
+        # what a voicemail holds
+        "caller_name": ("来电者姓名", "the caller's name"),
+        "neutral_business_name": ("中性机构名称", "a neutral business name"),
+        "request_to_reply": ("回电请求", "a request to reply"),
+        "contact_person": ("联系人姓名", "the name of a person to ask for"),
+        "callback_number": ("回电号码", "a number to call back"),
+        "salutation": ("问候语", "a salutation"),
+        "date_time": ("日期与时间", "the date and time"),
+        "reply_times": ("建议回电时段", "suggested times to reply"),
+        "any_representative": ("可与任一客服联系的说明", "a word that any representative may be asked for"),
+        "debt_collector": ("“催收机构”字样", "the word debt collector"),
+        "named_receivables_group": ("应收账款部门名称", "the name of a receivables group"),
+        # facts that may be missing
+        "timezones": ("所在时区", "the person's time zones"),
+        "contacts": ("联系记录", "the history of contacts"),
+        "consents": ("同意记录", "the consents given"),
+        "points": ("联系方式清单", "the contact points on file"),
+        "point": ("所用联系方式的类型", "what kind of contact point it is"),
+        "people": ("相关人员资料", "the people on file"),
+        "person": ("该人身份", "who the person is"),
+        "status": ("债务人是否健在及行为能力", "whether the debtor is alive and has capacity"),
+        "holds": ("停催记录", "the holds in force"),
+        "debts": ("债务资料", "the debts it is about"),
+        "opt_outs": ("退订记录", "the opt-outs"),
+        "ceased_at": ("停止联系通知", "whether a notice to cease has been received"),
+        "time_blocks": ("不便时段记录", "the times named as inconvenient"),
+        "place_bars": ("不便处所记录", "the places named as inconvenient"),
+        "bad_times": ("通话中表示不便的记录", "whether a call was said to come at a bad time"),
+        "whereabouts": ("当前所在处所", "where the person is now"),
+        "wrong_numbers": ("错号记录", "the wrong numbers learnt"),
+        "refused_by": ("第三人拒绝记录", "who has refused further contact"),
+        "invited_by": ("第三人邀请记录", "who has invited further contact"),
+        "transfer_notices": ("邮箱移交通知记录", "the creditor's notices about e-mail addresses"),
+        "number_checks": ("号码重新分配查询记录", "the checks of reassigned numbers"),
+        "calendar": ("节假日日历", "the calendar of rest days"),
+        "automated": ("是否自动拨打或发送", "whether it is automated"),
+        "identifies_institution": ("是否表明机构身份", "whether the institution is named"),
+        "recorded": ("是否录音", "whether it is recorded"),
+        "includes_opt_out": ("是否附退订方式", "whether it carries an opt-out"),
+        "id_shown": ("是否出示证件", "whether identification is shown"),
+        "agency_announced": ("是否已告知委托机构", "whether the debtor was told of the agency"),
+        "agency_listed": ("机构是否在公布名单内", "whether the agency is on the published list"),
+        "discloses_debt": ("是否透露债务", "whether the debt is disclosed"),
+        "says": ("所说内容", "what is said"),
+        "voicemail_items": ("留言内容", "what the message holds"),
+        "letter_items": ("函件内容", "what the letter shows"),
+        "postcard": ("是否为明信片", "whether it is a postcard"),
+        "to_occupier": ("是否致“住户”", "whether it is addressed to the occupier"),
+        "staff_count": ("外访人数", "how many visitors there are"),
+        "enters_premises": ("是否进入场所", "whether premises are entered"),
+        "entry_consent": ("是否同意进入", "whether entry was consented to"),
+        "private_device": ("是否使用私人设备", "whether a private device is used"),
+    }
+)
+"""A word of the gate as a person calls it, in Chinese and in English."""
+
+CITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "Shanghai": "北京",
+        "Urumqi": "乌鲁木齐",
+        "Hong Kong": "香港",
+        "Macau": "澳门",
+        "Taipei": "台北",
+        "Tokyo": "东京",
+        "Singapore": "新加坡",
+        "London": "伦敦",
+        "Sydney": "悉尼",
+        "New York": "纽约",
+        "Chicago": "芝加哥",
+        "Denver": "丹佛",
+        "Phoenix": "菲尼克斯",
+        "Los Angeles": "洛杉矶",
+        "Honolulu": "檀香山",
+    }
+)
+"""Cities whose time a zone is named after, in Chinese; China calls its own Beijing time."""

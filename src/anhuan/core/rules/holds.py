@@ -28,7 +28,7 @@ class Held:
 
     kind: HoldKind
 
-    needs = frozenset({"holds"})
+    needs = frozenset({"holds", "timezones"})
 
     def refuses(self, asked: Asked) -> Ground | None:
         for hold in asked.facts.holds:
@@ -37,7 +37,7 @@ class Held:
                 if hold.until_date is not None:
                     over = start_of(hold.until_date + timedelta(days=1), asked.zone(None))
                     ends = over if ends is None else min(ends, over)
-                return Ground({"since": hold.begins.date().isoformat()}, not_before=ends)
+                return Ground({"since": asked.date_of(hold.begins)}, not_before=ends)
         return None
 
     def _concerns(self, hold: Hold, asked: Asked) -> bool:
@@ -59,7 +59,7 @@ class Ceased:
         ceased = asked.facts.ceased_at
         if ceased is None or ceased > asked.at or asked.attempt.purpose is Purpose.REMEDY_NOTICE:
             return None
-        return Ground({"since": ceased.date().isoformat()})
+        return Ground({"since": asked.date_of(ceased)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class OptedOut:
             if self._concerns(opted, asked) and not self._is_its_confirmation(opted, asked):
                 try:
                     if self._binds(opted, asked):
-                        return Ground({"since": opted.at.date().isoformat()})
+                        return Ground({"since": asked.date_of(opted.at)})
                 except UnknownYear as unknown:
                     return Ground(missing=f"{unknown.calendar} {unknown.year}")
         return None
