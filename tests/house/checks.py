@@ -155,7 +155,7 @@ def rules_without_citation(file: File) -> Iterator[str]:
                 yield f"{file.path}:{node.lineno} the rule {node.name} cites no law"
     if re.match(r"src/anhuan/rulebook/statutes/.+\.yaml$", file.path):
         for number, entry in enumerate(re.split(r"(?m)^- ", file.text)[1:], start=1):
-            missing = [key for key in ("source", "clause", "in_force") if not re.search(rf"(?m)^\s*{key}:", entry)]
+            missing = [key for key in ("source", "clause", "in_force") if not re.search(rf"(?m)^[\s-]*{key}:", entry)]
             if missing:
                 yield f"{file.path}: entry {number} has no {', '.join(missing)}"
 
