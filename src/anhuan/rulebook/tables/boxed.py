@@ -163,10 +163,12 @@ class Boxes:
             raise _unsupported(element, f"functionDefinition kind={element.attribute('kind')}")
         return self.function(element, "function", names)
 
-    def function(self, element: Element, name: str, names: Names) -> Compute:
-        """The function that formal parameters and a body define."""
+    def function(self, element: Element, name: str, names: Names, result: Type = ANY) -> Compute:
+        """The function that formal parameters and a body define; what it gives is of the type `result`, or null."""
         parameters = self.parameters(element)
         body = self.inside(element, names | {parameter for parameter, _ in parameters})
+        if result is not ANY:
+            body = _fitting(body, result)
         return lambda scope: function_of(name, parameters, body, scope)
 
     def parameters(self, element: Element) -> tuple[tuple[str, Type | None], ...]:

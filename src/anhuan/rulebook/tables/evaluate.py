@@ -32,10 +32,10 @@ class Outcome:
 
 
 class Decider:
-    """One decision (or decision service) of a model, ready for rows. Raises ModelRefused where it cannot be decided."""
+    """One decision (or decision service, or knowledge model) of a model, ready for rows. Raises ModelRefused where it cannot be decided."""
 
     def __init__(self, model: Model, decision: str, *, at: datetime | None = None) -> None:
-        found = model.named(decision, "decision", "service")
+        found = model.named(decision, "decision", "service", "knowledge")
         if found is None:
             names = ", ".join(sorted(node.name for node in model.decisions()))
             raise ModelRefused(
@@ -96,7 +96,9 @@ class _Graph:
         if not node.type_name:
             return ANY
         found = self.model.type(node.type_name, node.element)
-        return ANY if node.kind == "knowledge" else found.result or ANY if node.kind == "service" else found
+        if node.kind in {"knowledge", "service"} and found.base == "function":
+            return found.result or ANY
+        return found  # of a knowledge model or a service, DMN 1.1 names what it returns
 
     def required(self, node: Node) -> list[Node]:
         if node.kind == "service":
@@ -129,7 +131,7 @@ class _Graph:
         if node.kind == "knowledge" and holder is not None:
             if holder.attribute("kind") not in {"", "FEEL"}:
                 raise _not_supported(node, f"encapsulatedLogic kind={holder.attribute('kind')}")
-            self.logic[node.id] = self._boxes.function(holder, node.name, names | {node.name})
+            self.logic[node.id] = self._boxes.function(holder, node.name, names | {node.name}, self.types[node.id])
         elif element is None:
             self.logic[node.id] = lambda scope: scope.null(f"{node.name!r} has no logic")
         elif element.name == "decisionTable":
@@ -159,6 +161,10 @@ class _Run:
                 self._known[other.id] = received(value, self._graph.types[other.id])
             return self._outputs(node), ()
         value = self.value(node)
+        if node.kind == "knowledge" and isinstance(value, Function):
+            arguments = [self._given.get(same_name(name)) for name, _ in value.parameters]
+            typed = zip(arguments, value.parameters, strict=True)
+            return value.body(*[received(argument, of or ANY) for argument, (_, of) in typed]), ()
         return value, self._fired.get(node.id, ())
 
     def value(self, node: Node) -> Value:

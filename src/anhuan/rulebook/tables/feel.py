@@ -175,7 +175,7 @@ class Compiler:
             found = value(scope)
             if found is None:
                 return wanted.base.lower() == "null"
-            return _is_function_of(found, wanted) if wanted.base == "function" else belongs(found, wanted)
+            return _is_function_of(found, wanted) if wanted.base == "function" else belongs(found, wanted, shape_alone=True)
 
         return instance
 
@@ -422,7 +422,6 @@ def _noting_match(judge: Callable[[Value, Value], bool | None], other: Compute) 
 
 def _logic(left: Compute, right: Compute, *, decides: bool) -> Compute:
     """`and` (decides=False), `or` (decides=True), three-valued: what is no boolean counts as unknown."""
-
     settled, open_ = decides, not decides
 
     def run(scope: Scope) -> bool | None:
@@ -502,8 +501,8 @@ def range_from_text(text: str) -> Value:
         ends = [_literal(part) if part else None for part in (low, high)]
         if ends[0] is not None and ends[1] is not None and (kind(ends[0]) != kind(ends[1]) or order(ends[0], ends[1]) > 0):
             raise Wrong(f"{text!r} is no range")
-        if ends != [None, None]:
-            closed = (bare[0] == "[" and ends[0] is not None, bare[-1] == "]" and ends[1] is not None)
+        closed = (bare[0] == "[", bare[-1] == "]")
+        if ends != [None, None] and not any(shut and end is None for shut, end in zip(closed, ends, strict=True)):
             return Range(ends[0], ends[1], *closed)
     raise Wrong(f"{text!r} is no range")
 
@@ -520,7 +519,10 @@ def _literal(text: str) -> Value:
     inner = node.operand if isinstance(node, syntax.Negation) else node
     constant = isinstance(inner, syntax.Constant)
     made = (
-        isinstance(inner, syntax.Call) and isinstance(inner.function, syntax.Name) and inner.function.name in _LITERAL_FUNCTIONS
+        isinstance(inner, syntax.Call)
+        and isinstance(inner.function, syntax.Name)
+        and inner.function.name in _LITERAL_FUNCTIONS
+        and all(isinstance(argument, syntax.Constant) for argument in inner.arguments)
     )
     scope = Scope({}, [])
     value = Compiler().expression(node)(scope) if constant or made else None

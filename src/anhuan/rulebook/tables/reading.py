@@ -137,8 +137,9 @@ def _names_made_here(words: list[Word]) -> Iterator[str]:
             start = at - 1
             while start >= 0 and words[start].text not in openers:
                 start -= 1
-            if start >= 0 and _is_name(words[start + 1 : at]):
-                yield canonical(words[start + 1 : at])
+            made = words[start + 1 : at]
+            if start >= 0 and _is_name(made) and not any(part.text == "in" for part in made):
+                yield canonical(made)
         elif word.text == "function" and at + 1 < len(words) and words[at + 1].text == "(":
             start = at + 2
             for end in range(start, len(words)):
@@ -305,10 +306,14 @@ def _constant(word: Word) -> Any:
     try:
         if word.kind == "number":
             return read_number(word.text)
-        if word.kind == "at":
-            return read_temporal(_unescaped(word.text[word.text.index('"') + 1 : -1]))
     except Wrong as wrong:
         raise Unreadable(str(wrong)) from None
+    if word.kind == "at":
+        text = _unescaped(word.text[word.text.index('"') + 1 : -1])
+        try:
+            return read_temporal(text)
+        except Wrong:  # null when it is evaluated, with the note of this function
+            return syntax.Call(syntax.Name("date and time"), (syntax.Constant(text),))
     return _unescaped(word.text[1:-1])
 
 
@@ -399,7 +404,8 @@ class _Tree(Transformer[Token, syntax.Node]):
         return syntax.Call(c[0], tuple(value for _, value in c[1:]), tuple(name for name, _ in c[1:]))
 
     def constant(self, c: list[Any]) -> syntax.Node:
-        return syntax.Constant(c[0].value)
+        value = c[0].value
+        return value if isinstance(value, syntax.Node) else syntax.Constant(value)
 
     def name(self, c: list[Any]) -> syntax.Node:
         return syntax.Name(str(c[0]))

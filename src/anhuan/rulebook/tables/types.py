@@ -70,20 +70,23 @@ def built_in(name: str) -> Type | None:
     return Type(name, name) if name in BUILT_IN else None
 
 
-def belongs(value: Value, to: Type) -> bool:
-    """Whether a value is of a type. Null is of every type; whether it may stand is a matter of allowed values."""
+def belongs(value: Value, to: Type, *, shape_alone: bool = False) -> bool:
+    """Whether a value is of a type; `shape_alone`: whatever values the model allows. Null is of every type."""
     if value is None:
         return True
+
+    def inner(item: Value, of: Type) -> bool:
+        return belongs(item, of, shape_alone=shape_alone)
+
     if to.of is not None and to.base == "list":
-        shaped = isinstance(value, list) and all(belongs(item, to.of) for item in value)
+        shaped = isinstance(value, list) and all(inner(item, to.of) for item in value)
     elif to.fields is not None:
-        shaped = isinstance(value, dict) and all(key in value and belongs(value[key], of) for key, of in to.fields)
+        shaped = isinstance(value, dict) and all(key in value and inner(value[key], of) for key, of in to.fields)
     elif to.base == "range" and to.of is not None:
-        shaped = isinstance(value, Range) and belongs(value.low, to.of) and belongs(value.high, to.of)
+        shaped = isinstance(value, Range) and inner(value.low, to.of) and inner(value.high, to.of)
     else:
         shaped = to.base == "Any" or isinstance(value, BUILT_IN[to.base])
-        shaped = shaped and not (to.base == "number" and isinstance(value, bool))
-    return shaped and (to.allowed is None or to.allowed(value))
+    return shaped and (shape_alone or to.allowed is None or to.allowed(value))
 
 
 def fit(value: Value, to: Type) -> Value:
