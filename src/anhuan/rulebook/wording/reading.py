@@ -127,6 +127,8 @@ def _undisguised(found: re.Match[str]) -> str:
 
 
 def _unmasked(word: str, curses: Iterable[str]) -> str:
+    if sum(letter in "*#" for letter in word) * 2 > len(word) or len(word) < 4:
+        return word  # more is hidden than shown: a name under a mask, no word under stars
     shape = re.compile("".join("[a-z]" if letter in "*#" else letter for letter in word))
     return next((curse for curse in curses if len(curse) == len(word) and shape.fullmatch(curse)), word)
 
