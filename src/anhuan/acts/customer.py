@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from anhuan.records import events, facts
+from anhuan.records.facts import Known
 
 # Acts that wait for each other take their instants before they hold the customer, and so may come in another order.
 _OVERTAKEN = timedelta(minutes=1)
@@ -41,5 +42,19 @@ def held(customer_id: str, *, at: datetime, by: str) -> Iterator[Held]:
     """A transaction that holds the customer from its beginning; left by an exception, nothing of it stays."""
     with transaction.atomic():
         has_case, last = facts.hold(customer_id)
-        overtaken = last is not None and at < last <= at + _OVERTAKEN
-        yield Held(customer_id, has_case, last if overtaken and last else at, by)
+        yield Held(customer_id, has_case, _not_before(last, at), by)
+
+
+@contextmanager
+def held_and_known(customer_id: str, *, back: timedelta, at: datetime, by: str) -> Iterator[tuple[Held, Known]]:
+    """Likewise, with what is known of her then; contacts are told as far `back` as that."""
+    with transaction.atomic():
+        has_case, last, known = facts.hold_and_know(customer_id, at=at, since=at - back)
+        customer = Held(customer_id, has_case, _not_before(last, at), by)
+        if customer.at != at:
+            known = facts.known_of(customer_id, at=customer.at, since=customer.at - back)
+        yield customer, known
+
+
+def _not_before(last: datetime | None, at: datetime) -> datetime:
+    return last if last is not None and at < last <= at + _OVERTAKEN else at

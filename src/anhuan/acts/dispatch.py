@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError
 
-from anhuan.acts.customer import Held, held
+from anhuan.acts.customer import Held, held, held_and_known
 from anhuan.acts.fitness import fault, faults_of, result_faults
 from anhuan.core import gate
 from anhuan.core.facts import MAIN_POINT, Attempt
@@ -97,8 +97,7 @@ def _start(
     customer_id: str, attempt: Attempt, *, law: Law, at: datetime, by: str, seat: timedelta | None, agency: Agency | None
 ) -> Answer:
     try:
-        with held(customer_id, at=at, by=by) as customer:
-            known = facts.known_of(customer_id, at=customer.at, since=customer.at - facts.reach(law))
+        with held_and_known(customer_id, back=facts.reach(law), at=at, by=by) as (customer, known):
             if agency is not None:
                 if placing := _misplaced(known, attempt.debts, agency):
                     return Unfit(placing)
@@ -157,7 +156,7 @@ def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: t
     }  # fmt: skip
     permit = {
         "attempt_id": attempt.id, "attempt": attempts.document(attempt), "at": at.isoformat(),
-        "expires_at": expires_at.isoformat(), "law": law.fingerprint, "packs": law.packs,
+        "expires_at": expires_at.isoformat(), "law": law.fingerprint, "packs": law.packs, "used_by": str(contact_id),
     }  # fmt: skip
     contact = {
         "contact_id": str(contact_id), "direction": Direction.OUTBOUND, "point_kind": point_kind or "",
@@ -170,11 +169,11 @@ def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: t
         "contact": str(contact_id), "permit": str(permit_id), "channel": attempt.channel, "party": attempt.party,
         "purpose": attempt.purpose, "actor": attempt.actor, "law": law.fingerprint,
     }  # fmt: skip
+    written: dict[str, Any] = {"permit": both | permit, "contact": both | contact}
+    if customer.has_case:
+        written["event"] = event
     with facts.quick() as cursor:
-        cursor.execute(
-            "SELECT records_contact_open(%s::jsonb, %s::jsonb, %s::jsonb)",
-            [json.dumps(both | permit), json.dumps(both | contact), json.dumps(event) if customer.has_case else None],
-        )
+        cursor.execute("SELECT records_contact_open(%s::jsonb)", [json.dumps(written)])
     if not customer.has_case:
         customer.remember("contact.started", event)
     return Started(verdict, permit_id, contact_id, expires_at)

@@ -32,11 +32,15 @@ class Fault:
 def document(attempt: Attempt) -> dict[str, Any]:
     """The attempt as JSON; what is not known, and what stands as by default, is left out."""
     told: dict[str, Any] = {}
-    for field in fields(attempt):
-        value = getattr(attempt, field.name)
-        if field.name in _REQUIRED or value != field.default:
-            told[field.name] = sorted(value) if isinstance(value, frozenset) else value
+    for name, default in _DEFAULTS:
+        value = getattr(attempt, name)
+        if value != default:
+            told[name] = sorted(value) if isinstance(value, frozenset) else value
     return told
+
+
+# What is required has no default, and so never equals it.
+_DEFAULTS = tuple((field.name, field.default) for field in fields(Attempt))
 
 
 def read(told: Mapping[str, Any]) -> Attempt | list[Fault]:

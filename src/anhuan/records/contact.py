@@ -103,7 +103,6 @@ class Permit(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["attempt_id"], name="one_permit_an_attempt"),
-            models.UniqueConstraint(fields=["used_by"], name="one_permit_a_contact"),
         ]
 
 

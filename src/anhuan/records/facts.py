@@ -148,12 +148,23 @@ def facts_for(customer_id: str, *, at: datetime, known: datetime | None = None, 
 def known_of(customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None) -> Known:
     """See `facts_for`."""
     with quick() as cursor:
-        if cursor.connection not in _prepared:
-            cursor.execute(_ONE)
-            _prepared.add(cursor.connection)
-        cursor.execute("EXECUTE facts_of_one (%s, %s, %s, %s)", [customer_id, at, known or _ALL_KNOWN, since or at - WINDOW])
-        (row,) = cursor.fetchall()
-    rows = dict(zip(_SOURCES, (cell or [] for cell in row), strict=True))
+        _prepare(cursor)
+        cursor.execute(f"EXECUTE {_FACTS}", [customer_id, at, known or _ALL_KNOWN, since or at - WINDOW])
+        return _known(cursor.fetchall()[0])
+
+
+_FACTS = "facts_of_one (%s, %s, %s, %s)"
+_HOLD = "SELECT has_case, last FROM records_customer_hold(%s)"
+
+
+def _prepare(cursor: psycopg.ClientCursor[Any]) -> None:
+    if cursor.connection not in _prepared:
+        cursor.execute(_ONE)
+        _prepared.add(cursor.connection)
+
+
+def _known(row: Sequence[Any]) -> Known:
+    rows = {name: cell or () for name, cell in zip(_SOURCES, row, strict=True)}
     return Known(
         facts=told.facts(rows),
         placed={account: placed for account, _, placed in rows["account"] if placed},
@@ -169,9 +180,19 @@ def hold(customer_id: str) -> tuple[bool, datetime | None]:
     OperationalError after ten seconds of waiting.
     """
     with quick() as cursor:
-        cursor.execute("SELECT has_case, last FROM records_customer_hold(%s)", [customer_id])
-        ((has_case, last),) = cursor.fetchall()
+        cursor.execute(_HOLD, [customer_id])
+        has_case, last = cursor.fetchall()[0]
     return has_case, last
+
+
+def hold_and_know(customer_id: str, *, at: datetime, since: datetime) -> tuple[bool, datetime | None, Known]:
+    """`hold` and then `known_of` in one message: PostgreSQL learns the facts once it holds her."""
+    with quick() as cursor:
+        _prepare(cursor)
+        cursor.execute(f"{_HOLD}; EXECUTE {_FACTS}", [customer_id, customer_id, at, _ALL_KNOWN, since])
+        has_case, last = cursor.fetchall()[0]
+        cursor.nextset()
+        return has_case, last, _known(cursor.fetchall()[0])
 
 
 @contextmanager

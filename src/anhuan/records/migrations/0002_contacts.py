@@ -42,15 +42,15 @@ $$
 
 # The one way in which the door writes: permit, contact and, where there is a case, its event.
 CONTACT_OPEN = """
-CREATE FUNCTION records_contact_open(permit jsonb, contact jsonb, event jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION records_contact_open(told jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     opened records_contact;
 BEGIN
-    INSERT INTO records_permit SELECT * FROM jsonb_populate_record(NULL::records_permit, permit);
-    opened := jsonb_populate_record(NULL::records_contact, contact);
+    INSERT INTO records_permit SELECT * FROM jsonb_populate_record(NULL::records_permit, told -> 'permit');
+    opened := jsonb_populate_record(NULL::records_contact, told -> 'contact');
     INSERT INTO records_contact SELECT opened.*;
-    IF event IS NOT NULL THEN
-        PERFORM records_event_append(opened.customer_id, 'contact.started', event, opened.started_at, opened."by");
+    IF told ? 'event' THEN
+        PERFORM records_event_append(opened.customer_id, 'contact.started', told -> 'event', opened.started_at, opened."by");
     END IF;
 END
 $$
@@ -59,20 +59,26 @@ $$
 # Only who may alter the tables or set `session_replication_role`, a superuser, can take these triggers off.
 CONTACTS_GUARDED = """
 CREATE FUNCTION records_contact_arrives() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    named uuid;
 BEGIN
     IF NEW.direction = 'outbound' AND NEW.origin = 'own' THEN
         IF NEW.state <> 'started' THEN
             RAISE EXCEPTION 'a contact of ours begins as started' USING ERRCODE = 'insufficient_privilege';
         END IF;
-        UPDATE records_permit p SET used_by = NEW.contact_id
-        WHERE p.permit_id = NEW.permit_id AND p.used_by IS NULL AND p.returned_at IS NULL
-          AND NEW.started_at >= p.at AND NEW.started_at < p.expires_at
+        SELECT p.used_by INTO named FROM records_permit p
+        WHERE p.permit_id = NEW.permit_id AND p.returned_at IS NULL
+          AND (p.used_by IS NULL OR p.used_by = NEW.contact_id) AND NEW.started_at >= p.at AND NEW.started_at < p.expires_at
           AND (p.customer_id, p.channel, p.party, p.person_id, p.purpose, p.actor)
             = (NEW.customer_id, NEW.channel, NEW.party, NEW.person_id, NEW.purpose, NEW.actor)
           AND p.point_id IS NOT DISTINCT FROM NEW.point_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'no contact without an unused permit for this very contact'
                 USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        -- the door writes a permit with the contact that uses it; a second use meets the unique index on permit_id
+        IF named IS NULL THEN
+            UPDATE records_permit SET used_by = NEW.contact_id WHERE permit_id = NEW.permit_id;
         END IF;
     ELSIF NEW.permit_id IS NOT NULL THEN
         RAISE EXCEPTION 'only an outbound contact of ours uses a permit' USING ERRCODE = 'insufficient_privilege';
@@ -367,7 +373,6 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(fields=("attempt_id",), name="one_permit_an_attempt"),
-                    models.UniqueConstraint(fields=("used_by",), name="one_permit_a_contact"),
                 ],
             },
         ),
