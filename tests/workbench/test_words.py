@@ -12,7 +12,10 @@ from django.template import engines
 from django.utils import translation
 
 from anhuan.core import vocabulary
+from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, PointFindingKind
+from anhuan.records.contact import Origin, State
 from anhuan.records.staff import Role
+from anhuan.rulebook.statutes import STATUTES
 from anhuan.workbench import happenings, words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +37,21 @@ TABLES: dict[str, type[Enum]] = {
     "place": vocabulary.Place,
     "block": vocabulary.BlockCode,
     "payment": vocabulary.PaymentKind,
+    "channel": vocabulary.Channel,
+    "purpose": vocabulary.Purpose,
+    "direction": vocabulary.Direction,
+    "line": vocabulary.LineResult,
+    "outcome": vocabulary.Outcome,
+    "hold": vocabulary.HoldKind,
+    "covers": vocabulary.Covers,
+    "force": vocabulary.Force,
+    "confidence": vocabulary.Confidence,
+    "topic": vocabulary.RuleTopic,
+    "state": State,
+    "origin": Origin,
+    "person": PersonFindingKind,
+    "point": PointFindingKind,
+    "learnt": CircumstanceKind,
     "role": Role,
 }
 
@@ -41,6 +59,38 @@ TABLES: dict[str, type[Enum]] = {
 @pytest.mark.parametrize("table", TABLES)
 def test_every_closed_word_has_its_label(table: str) -> None:
     assert not [word for word in TABLES[table] if str(word.value) not in words.LABELS[table]]
+
+
+def test_every_pack_of_rules_has_its_label() -> None:
+    assert not {folder.name for folder in STATUTES.iterdir() if folder.is_dir()} - words.LABELS["pack"].keys()
+
+
+def test_a_contact_is_told_by_channel_party_and_result() -> None:
+    begun = {"contact": "c", "channel": "call", "party": "debtor", "purpose": "collect", "actor": "bank"}
+    over = {"channel": "call", "party": "debtor", "line_result": "connected", "outcome": "conversation"}
+    told = {}
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            told[language] = [happenings.sentence("contact.started", begun), happenings.sentence("contact.completed", over)]
+    assert told == {
+        "en": [
+            "Call begun, to: Cardholder (to collect); permitted by the gate.",
+            "Call completed, to: Cardholder: connected, conversation.",
+        ],
+        "zh-hans": [
+            "电话开始，对象：持卡人本人（催收）；合规闸门已许可。",
+            "电话已了结，对象：持卡人本人；结果：接通、通话。",
+        ],
+    }
+
+
+def test_a_hold_is_told_with_the_contacts_it_would_have_refused() -> None:
+    body = {"kind": "complaint", "begins": "2026-11-17T07:10:00+08:00", "meanwhile": ["a", "b"]}
+    with translation.override("en"):
+        told = happenings.sentence("hold.placed", body)
+    assert told == (
+        "Collection stopped from 2026-11-17 07:10 on: Complaint. Contacts made meanwhile that it would have refused: 2."
+    )
 
 
 def test_a_word_nobody_knows_is_shown_as_it_is() -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
@@ -22,6 +24,7 @@ from anhuan.core.vocabulary import NightStatus
 from anhuan.records import access
 from anhuan.records.night import Night
 from anhuan.records.staff import Role, Staff
+from anhuan.rulebook.statutes import RulebookError
 
 THEMES = ("auto", "light", "dark")
 
@@ -32,18 +35,32 @@ View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
 
 
 def page(view: View[Arguments]) -> View[Arguments]:
-    """A page of the workbench: for staff who may read, and never kept by a browser or proxy."""
+    """A page of the workbench: for staff who may read, and never kept by a browser or proxy.
+
+    Where the bank's own rules cannot be read, a page that asks the law says so instead.
+    """
 
     @login_required
     @wraps(view)
     def guarded(request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponseBase:
         if not access.may_see_cases(reader(request)):
             raise PermissionDenied
-        response = view(request, *args, **kwargs)
+        try:
+            response = view(request, *args, **kwargs)
+        except RulebookError as wrong:
+            response = _unreadable(request, wrong)
         add_never_cache_headers(response)
         return response
 
     return cast("View[Arguments]", guarded)
+
+
+def _unreadable(request: HttpRequest, wrong: RulebookError) -> HttpResponse:
+    """The bank's own rules hold a mistake: the line it stands on, in the place of whatever needs the law."""
+    broken = {"message_zh": wrong.zh, "message_en": wrong.en, "where": f"{Path(wrong.file).name}:{wrong.line}"}
+    part = request.htmx  # type: ignore[attr-defined]
+    template = "workbench/_broken.html" if part else "workbench/broken.html"
+    return render(request, template, {"broken": broken}, status=200 if part else 503)
 
 
 def reader(request: HttpRequest) -> Staff:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,12 +24,11 @@ from anhuan.acts import law as laws
 from anhuan.acts.dispatch import Unfit
 from anhuan.core.facts import Attempt
 from anhuan.core.law import Law
-from anhuan.core.vocabulary import Party
+from anhuan.core.vocabulary import Purpose
 from anhuan.records import access, identity
 from anhuan.records import attempt as attempts
 from anhuan.records.attempt import Fault
 from anhuan.records.contact import Contact, State
-from anhuan.rulebook.statutes import RulebookError
 from anhuan.workbench import words
 from anhuan.workbench.frame import page, reader
 
@@ -50,7 +48,10 @@ class Button:
 
 @dataclass
 class Answer:
-    """What the gate says of one or several buttons alike: permitted, or refused for `reasons`; or why it cannot be asked."""
+    """What the gate says of one or several buttons alike: permitted, or refused for `reasons`; or why it cannot be asked.
+
+    `third`: the people are only asked where the debtor is.
+    """
 
     permitted: bool
     third: bool
@@ -67,13 +68,8 @@ def gate(request: HttpRequest, case_id: str) -> HttpResponse:
     if not access.may_see_case(reader(request), case_id):
         raise Http404
     now = clock.now()
-    context: dict[str, Any] = {"case_id": case_id, "now": now}
-    try:
-        law = laws.in_force(now)
-    except RulebookError as wrong:
-        context["broken"] = {"message_zh": wrong.zh, "message_en": wrong.en, "where": f"{Path(wrong.file).name}:{wrong.line}"}
-    else:
-        context |= {"law": law, "answers": answers(case_id, law, now)}
+    law = laws.in_force(now)
+    context = {"case_id": case_id, "now": now, "law": law, "answers": answers(case_id, law, now)}
     return render(request, "workbench/_gate.html" if request.htmx else "workbench/gate.html", context)  # type: ignore[attr-defined]
 
 
@@ -97,11 +93,11 @@ def explanation(request: HttpRequest, case_id: str) -> HttpResponse:
 
 
 def answers(case_id: str, law: Law, now: datetime) -> list[Answer]:
-    """The buttons of a case, those with the same answer together, the debtor's before other people's."""
+    """The buttons of a case, those with the same answer together, to collect before to ask where she is."""
     places = _places(case_id)
     told: dict[tuple[Any, ...], Answer] = {}
     for attempt, preview in desk.previews(case_id, law=law, at=now):
-        third = attempt.party is not Party.DEBTOR
+        third = attempt.purpose is Purpose.LOCATE
         answer = _answer(preview, now, third=third)
         key = (third, answer.permitted, answer.opens, *((each["rule"], each["message_zh"]) for each in answer.reasons))
         kept = told.setdefault((*key, *answer.faults), answer)

@@ -127,6 +127,24 @@ def _minute(instant: str) -> str:
     return timezone.localtime(datetime.fromisoformat(instant)).strftime("%Y-%m-%d %H:%M")
 
 
+def _learnt(what: str, word: str) -> Callable[[Mapping[str, Any]], str]:
+    """What was learnt of the customer, of a point or of a person; the label says all of it."""
+    return lambda _body: words.label(what, word)
+
+
+def _channel(body: Mapping[str, Any]) -> dict[str, str]:
+    return {"channel": words.label("channel", body["channel"]) if "channel" in body else _("every channel")}
+
+
+def _blocked(body: Mapping[str, Any]) -> str:
+    told = _channel(body) | {"begins": body.get("begins", "00:00")[:5], "ends": body.get("ends", "24:00")[:5]}
+    return _("Named a time as inconvenient: %(begins)s–%(ends)s (%(channel)s).") % told
+
+
+def _covered(body: Mapping[str, Any]) -> dict[str, str]:
+    return {"covers": _(", ").join(words.label("covers", each) for each in body["covers"])}
+
+
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "case.opened": lambda body: _("Entered collections in M%(to)s on %(business_date)s.") % body,
     "case.reopened": lambda body: _("Entered collections again in M%(to)s on %(business_date)s.") % body,
@@ -144,4 +162,16 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "contact.reported": _reported,
     "hold.placed": _placed,
     "hold.ended": _ended,
+    "consent.given": lambda body: _("Agreed to: %(covers)s.") % _covered(body),
+    "consent.revoked": lambda body: _("Revoked consent to: %(covers)s.") % _covered(body),
+    "opt_out": lambda body: _("Wants no more contact by: %(channel)s.") % _channel(body),
+    "cease": lambda body: (
+        _("Refused all contact in writing.") if body["written"] else _("Refused all contact, not in writing.")
+    ),
+    "time.blocked": _blocked,
+    "time.bad": lambda _body: _("Said in a contact: not now."),
+    "place.barred": lambda body: (
+        _("Named a place as inconvenient: %(place)s.") % {"place": words.label("place", body["place"])}
+    ),
+    **{f"{what}.{word}": _learnt(what, word) for what in ("person", "point", "learnt") for word in words.LABELS[what]},
 }

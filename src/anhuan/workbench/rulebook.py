@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -23,7 +22,6 @@ from anhuan.core.law import Law
 from anhuan.core.vocabulary import Confidence, Force, RuleTopic
 from anhuan.records.replay import Replay, replay
 from anhuan.rulebook import book
-from anhuan.rulebook.statutes import RulebookError
 from anhuan.workbench.compliance import csv_response, day_of, message, today
 from anhuan.workbench.figures import NOTHING
 from anhuan.workbench.frame import page
@@ -96,22 +94,13 @@ def rulebook(request: HttpRequest) -> HttpResponse:
         "reading": reading, "packs": PACKS, "own": LABELS["pack"], "topics": RuleTopic, "forces": Force, "confidences": Confidence,
         "today": today(),
     }  # fmt: skip
-    try:
-        law = reading.law(reading.on)
-        other = reading.law(reading.against) if reading.against else None
-    except RulebookError as wrong:
-        context["broken"] = told_wrong(wrong)
-    else:
-        rules = [book.document(rule) for rule in law.rules]
-        context |= {"law": law, "total": len(rules), "rules": [rule for rule in rules if reading.holds(rule)]}
-        if other is not None:
-            context |= {"other": other, "changes": list(_changes(reading, other, law))}
+    law = reading.law(reading.on)
+    rules = [book.document(rule) for rule in law.rules]
+    context |= {"law": law, "total": len(rules), "rules": [rule for rule in rules if reading.holds(rule)]}
+    if reading.against:
+        other = reading.law(reading.against)
+        context |= {"other": other, "changes": list(_changes(reading, other, law))}
     return render(request, "workbench/rulebook.html", context)
-
-
-def told_wrong(wrong: RulebookError) -> dict[str, str]:
-    """A mistake in the bank's own rules, with the line it stands on."""
-    return {"message_zh": wrong.zh, "message_en": wrong.en, "where": f"{Path(wrong.file).name}:{wrong.line}"}
 
 
 def _changes(reading: Reading, before: Law, after: Law) -> Iterator[dict[str, Any]]:
@@ -202,10 +191,7 @@ def replayed(request: HttpRequest) -> HttpResponse:
     asked = Asked.of(request)
     context: dict[str, Any] = {"asked": asked, "packs": PACKS, "judged": JUDGED, "today": today()}
     if asked.run:
-        try:
-            context["answer"] = asked.answer()
-        except RulebookError as wrong:
-            context["broken"] = told_wrong(wrong)
+        context["answer"] = asked.answer()
     part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     return render(request, "workbench/_replay.html" if part else "workbench/replay.html", context)
 
