@@ -266,10 +266,11 @@ def experiment_power(
     --rate 0.12 --to 0.14: rows needed; with --n: the power. --rate 0.12 --n 5000: the smallest rise seen. Likewise with
     --deviation and --difference.
     """
-    size, base = (to, rate) if rate is not None else (difference, deviation)
-    wrong = (rate is None) == (deviation is None) or (size is None and n is None) or size in {0, rate}
-    wrong = wrong or base is None or (rate is not None and not 0 < rate < 1) or (deviation is not None and not deviation > 0)
-    wrong = wrong or (to if rate is None else difference) is not None or not all(map(math.isfinite, (size or 0, base or 0)))
+    rates = rate is not None
+    size, base, other = (to, rate, difference) if rates else (difference, deviation, to)
+    wrong = base is None or (rates and deviation is not None) or other is not None or (size is None and n is None)
+    wrong = wrong or not all(math.isfinite(value) for value in (base, size) if value is not None)
+    wrong = wrong or size == (base if rates else 0) or not 0 < (base or 0) < (1 if rates else math.inf)
     if wrong or base is None:
         usage(
             "which_power",
@@ -277,7 +278,7 @@ def experiment_power(
             "give --rate and --to (they differ), or --deviation and --difference; with --n the effect may be left out.",
             as_json=as_json,
         )
-    answer = _power(rates=rate is not None, base=base, size=size, n=n, power=power, alpha=alpha, ratio=ratio)
+    answer = _power(rates=rates, base=base, size=size, n=n, power=power, alpha=alpha, ratio=ratio)
     if as_json:
         print_json(answer)
     else:

@@ -16,7 +16,7 @@ from typing import Any
 import ibis
 import numpy as np
 from ibis.expr import types as ir
-from scipy import optimize, stats
+from scipy import special
 
 from anhuan.portfolio.tabular import Numbers, Sheet, Unusable
 
@@ -130,8 +130,8 @@ def _interval(effect: float, error: float, freedom: float, confidence: float) ->
     """Low, high and p by Student's t; without any scatter the effect is certain."""
     if not error:
         return effect, effect, 0.0 if effect else 1.0
-    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
-    return effect - half, effect + half, float(2 * stats.t.sf(abs(effect) / error, freedom))
+    half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * error
+    return effect - half, effect + half, float(2 * special.stdtr(freedom, -abs(effect) / error))
 
 
 @dataclass(frozen=True)
@@ -197,14 +197,14 @@ def power_of_rates(control: float, treated: float, n: float, *, ratio: float = 1
     pooled = (control + ratio * treated) / (1 + ratio)
     none = math.sqrt((1 + 1 / ratio) * pooled * (1 - pooled))
     some = math.sqrt(control * (1 - control) + treated * (1 - treated) / ratio)
-    return float(stats.norm.cdf((abs(treated - control) * math.sqrt(n) - float(stats.norm.isf(alpha / 2)) * none) / some))
+    return float(special.ndtr((abs(treated - control) * math.sqrt(n) + float(special.ndtri(alpha / 2)) * none) / some))
 
 
 def power_of_means(difference: float, deviation: float, n: float, *, ratio: float = 1.0, alpha: float = 0.05) -> float:
     """The chance to see (two-sided t test, equal deviations) that the means differ by `difference`; `n`: rows of the control."""
     freedom = n * (1 + ratio) - 2
     centre = abs(difference) / deviation * math.sqrt(n * ratio / (1 + ratio))
-    return float(stats.nct.sf(stats.t.isf(alpha / 2, freedom), freedom, centre))
+    return float(1 - special.nctdtr(freedom, centre, -special.stdtrit(freedom, alpha / 2)))
 
 
 def needed_for_rates(control: float, treated: float, *, power: float = 0.8, ratio: float = 1.0, alpha: float = 0.05) -> float:
@@ -226,7 +226,7 @@ def seen_in_rates(control: float, n: int, *, power: float = 0.8, ratio: float = 
     def reach(rise: float) -> float:
         return power_of_rates(control, control + rise, n, ratio=ratio, alpha=alpha) - power
 
-    return float(optimize.brentq(reach, 1e-12, most)) if reach(most) > 0 else None
+    return _crossing(reach, 1e-12, most) if reach(most) > 0 else None
 
 
 def seen_in_means(deviation: float, n: int, *, power: float = 0.8, ratio: float = 1.0, alpha: float = 0.05) -> float:
@@ -243,7 +243,16 @@ def _reverse(chance: Callable[[float], float], power: float, least: float) -> fl
         upper *= 2
         if upper > 1e13:
             raise ValueError("the effect is too small for any number of rows")
-    return least if chance(least) >= power else float(optimize.brentq(lambda value: chance(value) - power, least, upper))
+    return least if chance(least) >= power else _crossing(lambda value: chance(value) - power, least, upper)
+
+
+def _crossing(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Where a rising function crosses nil between `low` and `high`, by halving until no number lies between."""
+    while True:
+        middle = (low + high) / 2
+        if middle in {low, high}:
+            return high
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
 
 
 def shares_of(text: Sequence[str]) -> dict[str, str]:
