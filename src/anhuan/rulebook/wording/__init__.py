@@ -59,7 +59,7 @@ def check_text(text: str, *, lang: str, channel: str, purpose: str) -> tuple[Wor
     Offences are looked for in both languages whatever `lang` says; `lang` decides which disclosures are due.
     """
     known = lexicon()
-    reading = read(text, characters=known.characters, curses=known.curses)
+    reading = read(text, characters=known.characters, curses=known.curses, spelling=known.usually_written)
     mentions = mentions_in(reading, known)
     shown = {notion.removeprefix("shows ") for notion in mentions if notion.startswith("shows ")}
     findings = []

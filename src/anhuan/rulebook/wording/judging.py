@@ -17,7 +17,9 @@ from anhuan.rulebook.wording.reading import Reading
 Span = tuple[int, int]
 Mentions = dict[str, list[Span]]
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-HARSH = frozenset({"curse", "label", "belittling", "grim", "violence", "crime", "cash-out", "ashamed", "besiege", "outsider", "public-place"})
+HARSH = frozenset(
+    {"curse", "label", "belittling", "grim", "violence", "crime", "cash-out", "ashamed", "besiege", "outsider", "public-place"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class _Context:
             self._denials = [span for word in self._mentions.get("not", ()) for span in self._scope(word)]
         head = matched[-1]
         return any(
-            start <= head[0] and head[0] < end and not any(one[0] < start < one[1] for one in matched)
+            start <= head[0] and head[0] < end and not any(one[0] < start <= one[1] for one in matched)
             for start, end in self._denials
         )
 

@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 GAPS = {"": 0, "~": 4, "~~": 10, "~~~": 25, "~~~~": 40}
 ACROSS_SENTENCES = 40
 _ELEMENT = re.compile(r"\{([\w-]+)\}|(~+)|\(([^()]*)\)|([^{}~()]+)")
+_DOUBLED = re.compile(r"([a-z])\1+")
+_LATIN_PART = re.compile(r"[a-z][a-z']*(?![a-z*])")
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 
 
@@ -66,7 +68,32 @@ class Lexicon:
     rules: tuple[Rule, ...]
     by_notion: Mapping[str, tuple[tuple[Phrase, Rule], ...]]
     curses: tuple[str, ...]
+    spellings: Mapping[str, str]  # how Latin words are usually written
     demands: tuple[Mapping[str, Any], ...]  # disclosures that are due
+
+    def usually_written(self, word: str) -> str:
+        """The usual spelling of a Latin word: short forms in full, letters not doubled at will, -in' as -ing."""
+        return self.spellings.get(word) or self.spellings.get(_undoubled(word) + "≈", word)
+
+
+def _undoubled(word: str) -> str:
+    return _DOUBLED.sub(r"\1", word)
+
+
+def _spellings(written: Mapping[str, str], notions: Mapping[str, list[str]]) -> dict[str, str]:
+    """Spellings the file knows, and how every longer Latin word of the lexicon looks with its doubled letters undone.
+
+    Keys of the second kind end with ≈. A word that is a word itself stays what it is.
+    """
+    spellings = {variant: usual for usual, variants in written.items() for variant in listed(variants)}
+    known = {part for words in notions.values() for word in words for part in _LATIN_PART.findall(word)}
+    spellings.update({word: word for word in known if word not in spellings})
+    for word in sorted(known):
+        if len(word) >= 5 and spellings[word] == word:
+            spellings.setdefault(_undoubled(word) + "≈", word)
+            if word.endswith("ing"):
+                spellings.setdefault(word[:-1], word)
+    return spellings
 
 
 @cache
@@ -83,17 +110,19 @@ def lexicon() -> Lexicon:
         content = read_yaml(str(path.relative_to(HERE)))
         if isinstance(content, list):
             rules.extend(_rule(entry, sources, notions, groups) for entry in content)
-        elif path.stem != "sounds":
+        elif path.stem not in {"sounds", "spellings"}:
             for notion, words in content.items():
                 notions.setdefault(notion, []).extend(listed(words))
     _all_explained(rules, notions, groups)
+    spellings = _spellings(read_yaml("en/spellings.yaml"), notions)
     return Lexicon(
         characters=characters,
-        words=_index(notions, sounds),
+        words=_index(notions, sounds, spellings),
         groups=groups,
         rules=tuple(rules),
         by_notion=_by_rarest(rules, notions, groups),
         curses=tuple(word for word in notions.get("curse", ()) if word.isascii() and word.isalpha()),
+        spellings=spellings,
         demands=tuple({**one, "citation": _cited(one, sources)} for one in disclosures["demands"]),
     )
 
@@ -202,8 +231,9 @@ def first_letters(word: str) -> str:
 
 
 def _index(
-    notions: Mapping[str, Iterable[str]], sounds: Mapping[str, list[str]]
+    notions: Mapping[str, Iterable[str]], sounds: Mapping[str, list[str]], spellings: Mapping[str, str]
 ) -> dict[str, tuple[tuple[str, bool, str], ...]]:
+    """Every word in every spelling, filed by its first letters. Latin words are filed as they are usually written."""
     found: dict[str, dict[tuple[str, bool, str], None]] = {}
     for notion, words in notions.items():
         for written in words:
@@ -211,7 +241,8 @@ def _index(
                 for word in _sounding(spelled, sounds):
                     goes_on = word.endswith("*")
                     bare = word.rstrip("*").lower()
-                    found.setdefault(first_letters(bare), {})[bare, goes_on, notion] = None
+                    usual = bare if goes_on else _LATIN_PART.sub(lambda part: spellings.get(part.group(), part.group()), bare)
+                    found.setdefault(first_letters(usual), {})[usual, goes_on, notion] = None
     return {first: tuple(entries) for first, entries in found.items()}
 
 

@@ -29,8 +29,12 @@ _DISGUISED = re.compile(r"[a-z0-9@$!|]*[a-z][0134578@$!|]+[a-z][a-z0-9@$!|]*|(?<
 _MASKED = re.compile(r"(?<![\w*])[a-z]+[*#]+[a-z*#]*(?![\w*])")
 _LEET = str.maketrans("0134578@$!|", "oieastbasil")
 _WORD = re.compile(rf"[{_CHINESE}]|[a-z0-9][a-z0-9']*")
+_LATIN_WORD = re.compile(r"[a-z0-9][a-z0-9']*[a-z'](?![a-z0-9])|(?<![a-z0-9])[a-z](?![a-z0-9])")
 _BREAK = re.compile(r"[。!?;\n]|\.(?=\s|$|[”\"'])|,(?!\d{3})|[,:()…]|[“”\"]")
 _ABBREVIATED = re.compile(r"(?:^|[\s(])(?:mr|mrs|ms|dr|st|no|vs|inc|llc|co|dept|acct|apt|[a-z])$")
+
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,13 @@ class Reading:
     """A text as read. All positions are positions of `text`; `original` turns a span back into code points as written."""
 
     text: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    places: tuple[Span, ...]
     words: tuple[int, ...]  # where words begin: a Chinese character is a word, a run of Latin letters is one
     sentence_starts: tuple[int, ...]
     clause_starts: tuple[int, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        return self.starts[start], self.ends[end - 1]
+        return self.places[start][0], self.places[end - 1][1]
 
     def distance(self, left_end: int, right_start: int) -> int:
         """How many words stand between two places; a comma parts as much as two words do."""
@@ -59,14 +62,18 @@ class Reading:
         return _around(self.clause_starts, position, len(self.text))
 
 
-def read(text: str, *, characters: Mapping[str, str], curses: Iterable[str] = ()) -> Reading:
-    """Read a text: `characters` says how single characters are to be read, `curses` which words hide behind stars."""
+def read(text: str, *, characters: Mapping[str, str], curses: Iterable[str], spelling: Callable[[str], str]) -> Reading:
+    """Read a text.
+
+    `characters` says how single characters are to be read, `curses` which words hide behind stars, and `spelling` how
+    a Latin word is usually written.
+    """
     seen: list[str] = []
-    places: list[int] = []
+    places: list[Span] = []
     for place, character in enumerate(text):
         for letter in _letter(character):
             seen.append(characters.get(letter, letter))
-            places.append(place)
+            places.append((place, place + 1))
     plain = "".join(seen)
     plain, places = _without(plain, places, _SPACES, lambda gap: gap[:-1])
     plain, places = _without(plain, places, _SET_APART, lambda gap: gap)
@@ -76,11 +83,11 @@ def read(text: str, *, characters: Mapping[str, str], curses: Iterable[str] = ()
     if not plain.isalpha():
         plain = _DISGUISED.sub(_undisguised, plain)
         plain = _MASKED.sub(lambda masked: _unmasked(masked.group(), curses), plain)
+    plain, places = _as_usually_written(plain, places, spelling)
     sentences, clauses = _breaks(plain)
     return Reading(
         text=plain,
-        starts=tuple(places),
-        ends=tuple(place + 1 for place in places),
+        places=tuple(places),
         words=tuple(found.start() for found in _WORD.finditer(plain)),
         sentence_starts=sentences,
         clause_starts=clauses,
@@ -104,8 +111,8 @@ def _letter(character: str) -> str:
 
 
 def _without(
-    text: str, places: list[int], pattern: re.Pattern[str], dropped: Callable[[str], str], *, stride: bool = False
-) -> tuple[str, list[int]]:
+    text: str, places: list[Span], pattern: re.Pattern[str], dropped: Callable[[str], str], *, stride: bool = False
+) -> tuple[str, list[Span]]:
     """The text without what the pattern finds: all that `dropped` names of it, or, by stride, each such mark in it."""
     if not pattern.search(text):
         return text, places
@@ -118,6 +125,25 @@ def _without(
             gone.update(range(found.start(), found.start() + len(dropped(found.group()))))
     kept = [position for position in range(len(text)) if position not in gone]
     return "".join(text[position] for position in kept), [places[position] for position in kept]
+
+
+def _as_usually_written(text: str, places: list[Span], spelling: Callable[[str], str]) -> tuple[str, list[Span]]:
+    """The text with its Latin words in their usual spelling; each letter of a changed word stands for the whole word."""
+    pieces: list[str] = []
+    kept: list[Span] = []
+    done = 0
+    for found in _LATIN_WORD.finditer(text):
+        word = found.group()
+        usual = spelling(word)
+        if usual != word:
+            start, end = found.span()
+            pieces += text[done:start], usual
+            kept += places[done:start]
+            kept += [(places[start][0], places[end - 1][1])] * len(usual)
+            done = end
+    if not done:
+        return text, places
+    return "".join([*pieces, text[done:]]), kept + places[done:]
 
 
 def _undisguised(found: re.Match[str]) -> str:
