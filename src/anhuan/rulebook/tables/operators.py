@@ -44,9 +44,12 @@ type_pair = tuple[type, type]
 def _number(operation: Callable[[Decimal, Decimal], Decimal]) -> Callable[[Decimal, Decimal], Decimal]:
     def compute(left: Decimal, right: Decimal) -> Decimal:
         try:
-            return operation(left, right)
+            found = operation(left, right)
         except ArithmeticError as error:
             raise Wrong(f"no number: {type(error).__name__}") from None
+        if not found.is_finite():
+            raise Wrong("no number: infinite")
+        return found
 
     return compute
 

@@ -138,6 +138,8 @@ def _names_made_here(words: list[Word]) -> Iterator[str]:
             while start >= 0 and words[start].text not in openers:
                 start -= 1
             made = words[start + 1 : at]
+            if word.text == ":" and len(made) == 1 and made[0].kind == "string":
+                yield _unescaped(made[0].text[1:-1])
             if start >= 0 and _is_name(made) and not any(part.text == "in" for part in made):
                 yield canonical(made)
         elif word.text == "function" and at + 1 < len(words) and words[at + 1].text == "(":
@@ -298,7 +300,7 @@ def read_type(words: list[Word], at: int, known: Names) -> tuple[syntax.TypeName
     return syntax.TypeName(name, tuple(of), tuple(fields), result), at
 
 
-_ESCAPE = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6,8})|(.))""", re.DOTALL)
+_ESCAPE = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))""", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 
 

@@ -152,9 +152,22 @@ def compiled(pattern: str, flags: str) -> re.Pattern[str]:
     for flag, option in _FLAGS.items():
         options |= option if flag in flags else re.NOFLAG
     try:
-        return re.compile(re.escape(pattern) if "q" in flags else "".join(_translated(pattern, flags)), options)
+        if "q" in flags:
+            return re.compile(re.escape(pattern), options)
+        return re.compile("".join(_translated(_packed(pattern) if "x" in flags else pattern, flags)), options)
     except (re.error, RecursionError, OverflowError) as error:
         raise Wrong(f"{pattern!r} is no pattern: {error}") from None
+
+
+def _packed(pattern: str) -> str:
+    """Without the spaces that flag x lets stand outside of sets."""
+    depth, kept = 0, []
+    for at, sign in enumerate(pattern):
+        escaped = at > 0 and pattern[at - 1] == "\\"
+        depth += (sign == "[" and not escaped) - (sign == "]" and not escaped and depth > 0)
+        if depth or not sign.isspace():
+            kept.append(sign)
+    return "".join(kept)
 
 
 def _translated(pattern: str, flags: str) -> Iterator[str]:
@@ -178,7 +191,7 @@ def _translated(pattern: str, flags: str) -> Iterator[str]:
             yield r"\Z"
         elif sign == "." and "s" not in flags:
             yield r"[^\n\r]"
-        elif not (sign.isspace() and "x" in flags):
+        else:
             yield sign
 
 
@@ -234,9 +247,23 @@ def _bracket(pattern: str, at: int) -> tuple[str, int]:
     return f"[{'^' * negated}{''.join(kept)}]", at + 1
 
 
+_BLOCKS = {  # the ones texts of banks are written in
+    "BasicLatin": (0x0000, 0x007F), "Latin-1Supplement": (0x0080, 0x00FF), "LatinExtended-A": (0x0100, 0x017F),
+    "LatinExtended-B": (0x0180, 0x024F), "Greek": (0x0370, 0x03FF), "GreekandCoptic": (0x0370, 0x03FF),
+    "Cyrillic": (0x0400, 0x04FF), "Hebrew": (0x0590, 0x05FF), "Arabic": (0x0600, 0x06FF), "Thai": (0x0E00, 0x0E7F),
+    "HangulJamo": (0x1100, 0x11FF), "GeneralPunctuation": (0x2000, 0x206F), "CurrencySymbols": (0x20A0, 0x20CF),
+    "CJKSymbolsandPunctuation": (0x3000, 0x303F), "Hiragana": (0x3040, 0x309F), "Katakana": (0x30A0, 0x30FF),
+    "CJKUnifiedIdeographs": (0x4E00, 0x9FFF), "HangulSyllables": (0xAC00, 0xD7AF),
+    "HalfwidthandFullwidthForms": (0xFF00, 0xFFEF),
+}  # fmt: skip
+
+
 @cache
 def _category(name: str) -> str:
-    """All characters of a Unicode category, as ranges for a set."""
+    """All characters of a Unicode category or block, as ranges for a set."""
+    if name.startswith("Is") and name[2:] in _BLOCKS:
+        low, high = _BLOCKS[name[2:]]
+        return f"\\U{low:08x}-\\U{high:08x}"
     if not re.fullmatch(r"L[ultmo]?|M[nce]?|N[dlo]?|P[cdseifo]?|Z[slp]?|S[mcko]?|C[cfon]?", name):
         raise Wrong(f"\\p{{{name}}} is not supported")
     ranges: list[list[int]] = []
