@@ -131,7 +131,7 @@ class _Context:
     def __init__(self, reading: Reading, mentions: Mentions) -> None:
         self._reading = reading
         self._mentions = mentions
-        self._denials: list[Span] | None = None
+        self._denials: list[tuple[Span, int]] | None = None
         self._reports: list[Span] | None = None
 
     def excuses(self, rule: Rule, matched: tuple[Span, ...]) -> bool:
@@ -153,15 +153,16 @@ class _Context:
         return any(start <= one[0] and one[1] <= end for one in self._mentions.get(notion, ()))
 
     def _negated(self, matched: tuple[Span, ...]) -> bool:
+        """Whether the last notion is denied, by a word that is no part of the phrase itself."""
         if self._denials is None:
-            self._denials = [span for word in self._mentions.get("not", ()) for span in self._scope(word)]
-        head = matched[-1]
+            self._denials = [(word, end) for word in self._mentions.get("not", ()) for end in self._reach(word)]
+        head = matched[-1][0]
         return any(
-            start <= head[0] and head[0] < end and not any(one[0] < start <= one[1] for one in matched)
-            for start, end in self._denials
+            word[0] <= head < end and not any(one[0] <= word[0] and word[1] <= one[1] for one in matched)
+            for word, end in self._denials
         )
 
-    def _scope(self, word: Span) -> Iterator[Span]:
+    def _reach(self, word: Span) -> Iterator[int]:
         """How far a denial reaches: to the end of its clause, and over further items of a list of things denied."""
         if any(one[0] <= word[0] and word[1] <= one[1] for one in self._mentions.get("no-denial", ())):
             return
@@ -171,8 +172,7 @@ class _Context:
         limit = self._reading.sentence(word[0])[1]
         while end < limit and self._goes_on(end, limit):
             end = self._reading.clause(end)[1]
-        turn = min((one[0] for one in self._mentions.get("turn", ()) if word[1] <= one[0] < end), default=end)
-        yield word[1], turn
+        yield min((one[0] for one in self._mentions.get("turn", ()) if word[1] <= one[0] < end), default=end)
 
     def _goes_on(self, start: int, limit: int) -> bool:
         """Whether the clause that begins here is one more item of a list: it begins with "or" or has no subject."""
