@@ -55,8 +55,13 @@ bench: setup  ## one bank-sized night against the floor of this machine (ARGS="-
 
 # --- Judging it ---------------------------------------------------------------------------------------------------
 
+# Files of tests go side by side, each process with a home and a database of its own; the walks, which take longest, come
+# first. Three keep two cores busy, for whoever starts a server or a browser waits. `make test WORKERS=0`: one by one.
+WORKERS ?= 3
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: setup browser  ## everything that is quick: at most ten minutes
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
 
 test-all: setup browser  ## also what takes long: chaos, bank-sized nights
 	$(BIN)/pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""One home and one database for a test session, gone afterwards.
+"""One home and one database for each process that runs tests, gone afterwards.
 
 Tests run on the embedded PostgreSQL in a temporary home, or on `DATABASE_URL` when it is set. The server starts with
 the first test that asks for the database, so that tests of the core stay quick.
@@ -58,16 +58,25 @@ STAYING = {
 DatabaseOperations.sql_flush = _sql_flush_with_events
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_home_left_behind() -> Iterator[None]:
-    yield
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Workers inherit the environment, and with a settings module in it they would read the settings before this file
+    gives them a home of their own.
+    """
+    del os.environ["DJANGO_SETTINGS_MODULE"], os.environ["ANHUAN_HOME"]
+
+
+def pytest_unconfigure() -> None:
     settings.release()
     shutil.rmtree(_home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """pytest-django's hook before it makes its test database: hold the server it is made on."""
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """pytest-django's hook before it makes its test database: hold the server it is made on.
+
+    On a `DATABASE_URL` the workers share one server: each then has a database named after it.
+    """
     settings.start()
 
 
