@@ -60,12 +60,14 @@ def killed_at(instant: int | None) -> Iterator[None]:
 def empty_book() -> Iterator[Path]:
     """A home of its own with every table emptied, events included: as the tables' owner, past their triggers."""
     connection.close()
+    tables = [table for table in connection.introspection.table_names() if table.startswith("records_")]
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE records_event DISABLE TRIGGER USER")
-        for table in connection.introspection.table_names():
-            if table.startswith("records_"):
-                cursor.execute(f'TRUNCATE "{table}" RESTART IDENTITY CASCADE')
-        cursor.execute("ALTER TABLE records_event ENABLE TRIGGER USER")
+        for table in tables:
+            cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
+        for table in tables:
+            cursor.execute(f'TRUNCATE "{table}" RESTART IDENTITY CASCADE')
+        for table in tables:
+            cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
     home = Path(tempfile.mkdtemp(prefix="anhuan-book-"))
     try:
         yield home
