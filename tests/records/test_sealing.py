@@ -241,6 +241,7 @@ def test_another_blind_key_gives_another_index(text):
 @examples(max_examples=400, deadline=None)
 @given(texts)
 @example("C¸")
+@example("E.¯")
 def test_a_text_folded_is_folded(text):
     for kind, spell in sealing.SPELLINGS.items():
         if kind not in ("phone", "mobile"):  # a spelled number is international; only real ones need be stable

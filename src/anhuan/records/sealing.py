@@ -221,7 +221,8 @@ def spelled_name(text: str) -> str:
     """Width, case, spaces and the dots between the parts of a name do not count."""
     if _ALREADY_FOLDED.fullmatch(text):
         return text
-    return _folded(text).translate(_JOINTS)
+    # Folded again: where a joint stood between a letter and its accent, the two now meet.
+    return _folded(_folded(text).translate(_JOINTS))
 
 
 def spelled_id_number(text: str) -> str:
