@@ -175,6 +175,9 @@ def test_no_key_ever_stands_in_a_statement(bank):
         def __init__(self, duck: duckdb.DuckDBPyConnection) -> None:
             self.duck = duck
 
+        def cursor(self) -> Listening:
+            return Listening(self.duck.cursor())
+
         def __getattr__(self, name: str) -> Callable[..., Any]:
             def ask(text: Any, *rest: Any, **named: Any) -> Any:
                 asked.append(str(text))

@@ -129,7 +129,7 @@ def absorb(
     set aside. Raises `KeyUnknown` or `SealBroken` when the keyring is not the one the stored rows were written with.
     """
     ring = ring or identity.keyring()
-    duck = con.con
+    duck = con.con.cursor()  # beside whoever else works on the delivery meanwhile
     with connection.cursor() as cursor:
         identity.hold_people(cursor)
         _refuse_a_foreign_ring(duck, ring)
@@ -265,7 +265,7 @@ class _Absorption:
             f"CREATE TEMP TABLE identity_changed ON COMMIT DROP AS SELECT {key}, {', '.join(columns)} FROM {table} WITH NO DATA"
         )
         if self._copy("identity_changed", "changed", rows):
-            self.cursor.execute("ANALYZE identity_changed")
+            self.cursor.execute(f"ANALYZE identity_changed ({key})")
             self.cursor.execute(
                 f"UPDATE {table} stored SET absent_since = NULL, "
                 + ", ".join(f"{column} = changed.{column}" for column in columns)

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+from django.db import connection
 from ibis.backends.duckdb import Backend
 
 from anhuan import clock
@@ -33,6 +35,7 @@ from anhuan.records.night import Night
 ACTOR = "system:night"
 
 Progress = Callable[[str, int, int], None]
+Steps = dict[str, Callable[[], dict[str, Any]]]
 
 # The order in which a result is told, and within those of its parts whose keys are closed.
 _TOLD: dict[str, tuple[str, ...]] = {
@@ -119,13 +122,8 @@ def _work_through(
         sealed = snapshot.seal(con, facts, standing=standing, known=seen, root=sealed_nights)
     night = nights.begin(delivery, place, snapshot=sealed.folder.name, manifest_sha256=sealed.manifest_sha256, at=clock.now())
 
-    steps = _steps(con, night, place, standing, sealed_nights)
-    outcomes: dict[str, dict[str, Any]] = {}
-    for name, work in steps.items():
-        if progress:
-            progress(name, 0, 0)
-        taken = nights.step(night, name, work)
-        outcomes[name], watch.seconds[name] = taken.outcome, taken.seconds
+    people, book = _steps(con, night, place, standing, sealed_nights)
+    outcomes = _take(night, people, book, watch=watch, progress=progress)
 
     with watch.step("balance"):
         result = {
@@ -182,13 +180,14 @@ def _facts(delivery: feed.Delivery, place: nights.Place, reading: feed.Reading) 
     )
 
 
-def _steps(
-    con: Backend, night: Night, place: nights.Place, standing: ibis.Table, sealed_nights: Path
-) -> dict[str, Callable[[], dict[str, Any]]]:
-    """The steps that write to records, in order; each runs in a transaction of its own and only once."""
+def _steps(con: Backend, night: Night, place: nights.Place, standing: ibis.Table, sealed_nights: Path) -> tuple[Steps, Steps]:
+    """The steps that write to records: of people and of the book, which share no table that both write.
+
+    Each runs in a transaction of its own and only once.
+    """
     at = clock.now()
-    return {
-        "identity": lambda: identity.absorb(con, night=night, at=at, by=ACTOR),
+    people: Steps = {"identity": lambda: identity.absorb(con, night=night, at=at, by=ACTOR)}
+    book: Steps = {
         "payments": lambda: payment.absorb(con, payments=con.table("payments"), night=night, replacing=place.replacing),
         "cases": lambda: case.absorb(
             con,
@@ -202,6 +201,31 @@ def _steps(
             by=ACTOR,
         ),
     }
+    return people, book
+
+
+def _take(night: Night, people: Steps, book: Steps, *, watch: _Watch, progress: Progress | None) -> dict[str, dict[str, Any]]:
+    """What came of each step. Those of people are taken beside those of the book: a step keeps one core busy, not two."""
+    outcomes: dict[str, dict[str, Any]] = {}
+
+    def take(steps: Steps) -> None:
+        for name, work in steps.items():
+            if progress:
+                progress(name, 0, 0)
+            taken = nights.step(night, name, work)
+            outcomes[name], watch.seconds[name] = taken.outcome, taken.seconds
+
+    def take_beside() -> None:
+        try:
+            take(people)
+        finally:
+            connection.close()  # Django opened it for this thread alone
+
+    with ThreadPoolExecutor(1, thread_name_prefix="night-people") as beside:
+        taken_beside = beside.submit(take_beside)
+        take(book)
+        taken_beside.result()
+    return outcomes
 
 
 def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: Path) -> ibis.Table | None:
