@@ -382,18 +382,19 @@ class _Night:
         nobody = accounts.select("account_id").limit(0)
         aged = self.con.compile(delinquency.age(accounts, nobody, None, business_date=self.day))
         rule, column = self.findings.rule, ACCOUNTS.column
-        at = f"FROM ({aged}) AS t JOIN accounts AS a USING (account_id)"
+        lines = "SELECT line FROM accounts WHERE account_id IN"
         self.findings.mark(
             rule(ACCOUNTS.name, column("classification"), "classification_differs"),
-            f"SELECT a.line {at} WHERE t.classification <> t.five_class",
+            f"{lines} (SELECT account_id FROM ({aged}) WHERE classification <> five_class)",
         )
         if self.yesterday is None:
             return
         self.con.create_view("feed_yesterday", self.yesterday, overwrite=True)
         self.findings.mark(
             rule(ACCOUNTS.name, column("past_due_since"), "bucket_jump"),
-            f"""SELECT a.line {at} JOIN feed_yesterday AS y USING (account_id) WHERE y.presence <> '{Presence.MISSING}'
-            AND t.bucket - y.bucket > 1 AND NOT coalesce(t.past_due_since < y.past_due_since, false)""",
+            f"""{lines} (SELECT account_id FROM ({aged}) AS t JOIN feed_yesterday AS y USING (account_id)
+            WHERE y.presence <> '{Presence.MISSING}' AND t.bucket - y.bucket > 1
+            AND NOT coalesce(t.past_due_since < y.past_due_since, false))""",
         )
         self._against_the_vanished()
         self._against_yesterdays_size()

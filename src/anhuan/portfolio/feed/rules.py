@@ -61,8 +61,8 @@ def _birth_inside(cell: str) -> str:
 
 def _resident_id(cell: str) -> str:
     """SQL: 18 places with the right check digit and a birth date that exists."""
-    first = f"try_cast(substr({cell}, 1, 17) AS BIGINT)"
-    total = " + ".join(f"({first} // {10 ** (16 - place)} % 10) * {weight}" for place, weight in enumerate(_ID_WEIGHTS))
+    digits = (f"(ascii(substr({cell}, {place}, 1)) - {ord('0')})" for place in range(1, 18))
+    total = " + ".join(f"{digit} * {weight}" for digit, weight in zip(digits, _ID_WEIGHTS, strict=True))
     check = f"substr('{_ID_CHECK}', CAST(({total}) % 11 AS INTEGER) + 1, 1)"
     return (
         f"CASE WHEN {matches(cell, '[0-9]{17}[0-9Xx]')} "
