@@ -18,8 +18,7 @@ killed, the kernel tells the server to stop, and the next one to hold the home s
 Who may enter. There is no network socket. The Unix socket stands in a folder only its owner can enter. The one role
 that may log in, which is no superuser, needs a password (SCRAM) that stands in `<home>/secrets/database_password`,
 readable by its owner. PostgreSQL refuses to run as root, so root runs it in a user namespace in which root is called
-nobody: no permission of any folder changes. Where that is forbidden, it runs as a system user that receives its folder
-already open, and so needs no way through the home.
+nobody: no permission of any folder changes. Where that is forbidden, a system user runs it, its folder opened for it.
 """
 
 from __future__ import annotations
@@ -492,6 +491,7 @@ max_parallel_workers = {max(2, processors)}
 max_parallel_maintenance_workers = {max(1, min(4, processors - 1))}
 jit = off  # our statements are short
 random_page_cost = 1.1
+deadlock_timeout = 200ms  # after which, too, an autovacuum that is in the way of a night is called off
 # One server, no replica: a minimal log lets COPY into a table made in the same transaction write none.
 # What keeps a committed row through a crash (fsync, full_page_writes, synchronous_commit) stays on, as it is.
 wal_level = minimal
