@@ -100,7 +100,9 @@ def _of_person(attempt: Attempt, known: Known) -> Iterator[Fault]:
     elif not attempt.person:
         if any(person.relation is attempt.party for person in people.values()):
             yield fault("person", "person_missing")
-    elif attempt.person not in people or people[attempt.person].relation is not attempt.party:
+    elif (
+        not attempt.person.isprintable() or attempt.person not in people or people[attempt.person].relation is not attempt.party
+    ):
         yield fault("person", "person_unknown")
 
 

@@ -53,14 +53,16 @@ _STILL_ASKED = f"""
      AND NOT EXISTS (SELECT FROM records_contact r
                      WHERE r.customer_id = t.customer_id AND r.started_at >= t.started_at AND {_REACHED})))
 """
-# The closed words of a contact as one, for there are few combinations; its debts likewise, parted by a sign no id may hold.
+# Contacts come as text, not JSON, for there are millions of them in a night: cells and rows parted by signs no id may hold (a
+# constraint of the table), the closed words as one cell, for there are few combinations of them.
 _CONTACT = """
-t.contact_id, t.started_at,
-concat_ws('|', t.channel, t.direction, t.party, t.purpose, t.point_kind, CASE WHEN t.automated THEN 't' ELSE 'f' END,
-          CASE WHEN t.closed_at <= %(known)s THEN t.line_result ELSE '' END,
-          CASE WHEN t.closed_at <= %(known)s THEN t.outcome ELSE '' END, t.actor),
-t.person_id, t.point_id, array_to_string(t.debts, E'\\x1f'), t.in_reply_to
+concat_ws(E'\\x1f', t.contact_id, t.started_at,
+    concat_ws('|', t.channel, t.direction, t.party, t.purpose, t.point_kind, CASE WHEN t.automated THEN 't' ELSE 'f' END,
+        CASE WHEN t.closed_at <= %(known)s THEN t.line_result ELSE '' END,
+        CASE WHEN t.closed_at <= %(known)s THEN t.outcome ELSE '' END, t.actor),
+    t.person_id, coalesce(t.point_id::text, ''), array_to_string(t.debts, E'\\x1d'), coalesce(t.in_reply_to::text, ''))
 """
+_BY_TIME = "t.started_at, t.contact_id"
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,13 @@ class _Source:
     table: str
     where: str = "t.recorded_at <= %(known)s"
     order: str = "t.at, t.id"
+    packed: bool = False
 
     @property
     def rows(self) -> str:
-        """All rows of one customer as a JSON list of lists."""
+        """All rows of one customer: a JSON list of lists, or packed as one text."""
+        if self.packed:
+            return f"string_agg({self.cells}, E'\\x1e' ORDER BY {self.order})"
         return f"json_agg(json_build_array({self.cells}) ORDER BY {self.order})"
 
 
@@ -82,12 +87,13 @@ _SOURCES: Mapping[str, _Source] = {
     "customer": _Source("t.timezone, t.flags", "records_customer", "true", "t.customer_id"),
     "account": _Source("t.account_id, t.block_code, t.placed_with", "records_account", "true", "t.account_id"),
     "point": _Source(
-        "t.point_id, t.kind, t.party, t.place, t.person_id", "records_contactpoint", "t.absent_since IS NULL", "t.point_id"
+        "t.point_id, t.kind || '|' || t.party || '|' || t.place, t.person_id", "records_contactpoint", "t.absent_since IS NULL",
+        "t.point_id",
     ),
     "older": _Source(
-        _CONTACT, "records_contact", f"t.started_at < %(since)s AND {_TOLD} AND {_STILL_ASKED}", "t.started_at, t.contact_id"
+        _CONTACT, "records_contact", f"t.started_at < %(since)s AND {_TOLD} AND {_STILL_ASKED}", _BY_TIME, packed=True
     ),
-    "contact": _Source(_CONTACT, "records_contact", f"t.started_at >= %(since)s AND {_TOLD}", "t.started_at, t.contact_id"),
+    "contact": _Source(_CONTACT, "records_contact", f"t.started_at >= %(since)s AND {_TOLD}", _BY_TIME, packed=True),
     "hold": _Source(
         "t.kind, t.begins, CASE WHEN t.ended_at <= %(known)s THEN t.ends END, t.debts, t.until_date",
         "records_hold", "t.registered_at <= %(known)s", "t.begins, t.hold_id",
@@ -164,13 +170,13 @@ def _prepare(cursor: psycopg.ClientCursor[Any]) -> None:
 
 
 def _known(row: Sequence[Any]) -> Known:
-    rows = {name: cell or () for name, cell in zip(_SOURCES, row, strict=True)}
+    rows = {name: cell for name, cell in zip(_SOURCES, row, strict=True) if cell}
     return Known(
         facts=told.facts(rows),
-        placed={account: placed for account, _, placed in rows["account"] if placed},
+        placed={account: placed for account, _, placed in rows.get("account", ()) if placed},
         announced=told.announced(rows),
-        points={point: (kind, party, person) for point, kind, party, _, person in rows["point"]},
-        delivered=bool(rows["customer"] or rows["account"]),
+        points={point: (*words.split("|")[:2], person) for point, words, person in rows.get("point", ())},
+        delivered="customer" in rows or "account" in rows,
     )
 
 
@@ -281,10 +287,9 @@ def _made(rows_of: dict[str, Any]) -> list[tuple[str, Facts]]:
 
 
 def _rows(gathered: Mapping[str, Any], customer_id: str) -> Rows:
-    nothing: Sequence[Any] = ()
-    rows: dict[str, Sequence[Any]] = dict.fromkeys(_SOURCES, nothing)
-    for name in _SOURCES:
+    rows: dict[str, Any] = {}
+    for name, source in _SOURCES.items():
         text = gathered[name].get(customer_id)
         if text is not None:
-            rows[name] = json.loads(text)
+            rows[name] = text if source.packed else json.loads(text)
     return rows

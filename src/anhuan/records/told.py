@@ -7,12 +7,12 @@ a rule may ask, the reading that forbids more is taken, or the point is left out
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any
 
 from anhuan.core.facts import (
-    MAIN_POINT,
     Attorney,
     Consent,
     Contact,
@@ -45,7 +45,8 @@ from anhuan.core.vocabulary import (
 )
 from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, PointFindingKind
 
-Rows = Mapping[str, Sequence[Any]]
+Rows = Mapping[str, Any]
+"""By source, its rows as lists of cells, contacts as packed text; a source without rows is left out."""
 
 # What the bank's files say has no instant: it stands as if always so.
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,44 +56,36 @@ _instant = datetime.fromisoformat
 
 def facts(rows: Rows) -> Facts:
     """The facts that the rows of one customer tell; see `records.facts` for their cells."""
-    timezones, flags = rows["customer"][0] if rows["customer"] else (None, [])
-    circumstances: dict[str, list[Any]] = {}
-    for kind, *cells in rows["circumstance"]:
-        circumstances.setdefault(kind, []).append(cells)
-    bars = tuple(PlaceBar(_instant(at), place) for at, place in rows["place_bar"])
-    cease = [_instant(at) for (at,) in rows["cease"]]
-    whereabouts = circumstances.get(CircumstanceKind.WHEREABOUTS)
-    return Facts(
-        timezones=_timezones(timezones, circumstances),
-        debts=_debts(rows["account"], circumstances),
-        contacts=_contacts(rows),
-        status=_status(flags, rows["account"], circumstances),
-        attorney=_attorney(flags, circumstances),
-        whereabouts=whereabouts[-1][2] if whereabouts else "unknown",
-        points=_points(rows, bars),
-        people=_people(rows),
-        consents=_consents(rows["consent"], rows["revocation"]) if rows["consent"] else (),
-        holds=_holds(rows["hold"], flags, rows["account"]),
-        opt_outs=tuple(OptOut(_instant(at), Channel(channel), point) for at, channel, point in rows["opt_out"]),
-        ceased_at=min(cease, default=None),
-        time_blocks=tuple(map(_time_block, rows["time_block"])),
-        place_bars=bars,
-        bad_times=frozenset(contact for (contact,) in rows["bad_time"]),
-        wrong_numbers=frozenset(f[1] for f in rows["point_finding"] if f[0] == PointFindingKind.WRONG_NUMBER),
-        refused_by=_latest(rows["person_finding"], PersonFindingKind.REFUSED),
-        invited_by=_latest(rows["person_finding"], PersonFindingKind.INVITED),
-        transfer_notices=tuple(
-            TransferNotice(_instant(at), point, date.fromisoformat(until))
-            for kind, point, at, until, _ in rows["point_finding"]
-            if kind == PointFindingKind.TRANSFER_NOTICE
-        ),
-        number_checks=tuple(
-            NumberCheck(_instant(at), point, reassigned)
-            for kind, point, at, _, reassigned in rows["point_finding"]
-            if kind == PointFindingKind.NUMBER_CHECK
-        ),
-        unknown=frozenset() if rows["customer"] else _OF_THE_CUSTOMER,
-    )
+    timezone, flags = rows["customer"][0] if "customer" in rows else (None, ())
+    accounts = rows.get("account", ())
+    points, people = _points(rows)
+    told: dict[str, Any] = {
+        "timezones": (timezone,) if timezone else (),
+        "debts": {account: Debt(account) for account, *_ in accounts},
+        "contacts": _contacts(rows),
+        "status": _status(flags, accounts, {}),
+        "points": points,
+        "people": people,
+    }
+    if "customer" not in rows:
+        told["unknown"] = _OF_THE_CUSTOMER
+    if "hold" in rows or CustomerFlag.BANKRUPT in flags or any(block in _BLOCKS for _, block, _ in accounts):
+        told["holds"] = _holds(rows.get("hold", ()), flags, accounts)
+    if CustomerFlag.REPRESENTED_BY_ATTORNEY in flags:
+        told["attorney"] = Attorney(contact_known=True)
+    if "circumstance" in rows:
+        told |= _circumstances(rows["circumstance"], flags, accounts, told)
+    if "consent" in rows:
+        told["consents"] = _consents(rows["consent"], rows.get("revocation", ()))
+    if "point_finding" in rows:
+        told |= _point_findings(rows["point_finding"])
+    if "person_finding" in rows:
+        told["refused_by"] = _latest(rows["person_finding"], PersonFindingKind.REFUSED)
+        told["invited_by"] = _latest(rows["person_finding"], PersonFindingKind.INVITED)
+    for name, (field, make) in _WISHES.items():
+        if name in rows:
+            told[field] = make(rows[name])
+    return Facts(**told)
 
 
 _OF_THE_CUSTOMER = frozenset({"timezones", "status", "attorney", "points", "people"})
@@ -101,7 +94,7 @@ _OF_THE_CUSTOMER = frozenset({"timezones", "status", "attorney", "points", "peop
 
 def announced(rows: Rows) -> frozenset[str]:
     """The actors whose engagement the customer was told of."""
-    return frozenset(row[-1] for row in rows["circumstance"] if row[0] == CircumstanceKind.AGENCY_ANNOUNCED)
+    return frozenset(row[-1] for row in rows.get("circumstance", ()) if row[0] == CircumstanceKind.AGENCY_ANNOUNCED)
 
 
 # --- contacts -----------------------------------------------------------------------------------------------------
@@ -143,12 +136,15 @@ def _contacts(rows: Rows) -> tuple[Contact, ...]:
     """In time order: the older ones come first."""
     sets: dict[str, frozenset[str]] = {"": frozenset()}
     contacts = []
-    for several in (rows["older"], rows["contact"]):
-        for contact_id, at, words, person, point, debts, in_reply_to in several:
+    for name in ("older", "contact"):
+        if name not in rows:
+            continue
+        for row in rows[name].split("\x1e"):
+            contact_id, at, words, person, point, debts, in_reply_to = row.split("\x1f")
             channel, direction, party, purpose, point_kind, automated, line_result, outcome, actor = _words(words)
             about = sets.get(debts)
             if about is None:
-                about = sets[debts] = frozenset(debts.split("\x1f"))
+                about = sets[debts] = frozenset(debts.split("\x1d"))
             contact = _new(Contact)
             _id(contact, contact_id)
             _at(contact, _instant(at))
@@ -156,7 +152,7 @@ def _contacts(rows: Rows) -> tuple[Contact, ...]:
             _direction(contact, direction)
             _party(contact, party)
             _person(contact, person)
-            _point(contact, point or MAIN_POINT)
+            _point(contact, point)
             _point_kind(contact, point_kind)
             _line_result(contact, line_result)
             _outcome(contact, outcome)
@@ -164,7 +160,7 @@ def _contacts(rows: Rows) -> tuple[Contact, ...]:
             _actor(contact, actor)
             _automated(contact, automated)
             _purpose(contact, purpose)
-            _in_reply_to(contact, in_reply_to)
+            _in_reply_to(contact, in_reply_to or None)
             contacts.append(contact)
     return tuple(contacts)
 
@@ -172,18 +168,26 @@ def _contacts(rows: Rows) -> tuple[Contact, ...]:
 # --- the customer -------------------------------------------------------------------------------------------------
 
 
-def _timezones(delivered: str | None, circumstances: Mapping[str, list[Any]]) -> tuple[str, ...]:
-    moved = circumstances.get(CircumstanceKind.MOVED)
-    if moved:
-        return tuple(moved[-1][1])
-    return (delivered,) if delivered else ()
+def _circumstances(
+    rows: Sequence[Any], flags: Sequence[str], accounts: Sequence[Any], told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What we learnt of her, over what the bank's files say."""
+    known: dict[str, list[Any]] = {}
+    for kind, *cells in rows:
+        known.setdefault(kind, []).append(cells)
+    learnt: dict[str, Any] = {"status": _status(flags, accounts, known), "debts": _debts(accounts, known)}
+    if CircumstanceKind.MOVED in known:
+        learnt["timezones"] = tuple(known[CircumstanceKind.MOVED][-1][1])
+    if CircumstanceKind.WHEREABOUTS in known:
+        learnt["whereabouts"] = known[CircumstanceKind.WHEREABOUTS][-1][2]
+    if CircumstanceKind.ATTORNEY in known and "attorney" not in told:
+        learnt["attorney"] = _attorney(known[CircumstanceKind.ATTORNEY])
+    return learnt
 
 
-def _debts(accounts: Sequence[Any], circumstances: Mapping[str, list[Any]]) -> dict[str, Debt]:
-    if not circumstances:
-        return {account: Debt(account) for account, *_ in accounts}
+def _debts(accounts: Sequence[Any], known: Mapping[str, list[Any]]) -> dict[str, Debt]:
     named = {
-        kind: {debt for cells in circumstances.get(kind, []) for debt in cells[0] or [a[0] for a in accounts]}
+        kind: {debt for cells in known.get(kind, []) for debt in cells[0] or [a[0] for a in accounts]}
         for kind in (
             CircumstanceKind.TIME_BARRED,
             CircumstanceKind.REFUSED_AS_TIME_BARRED,
@@ -201,24 +205,19 @@ def _debts(accounts: Sequence[Any], circumstances: Mapping[str, list[Any]]) -> d
     }
 
 
-def _status(flags: Sequence[str], accounts: Sequence[Any], circumstances: Mapping[str, list[Any]]) -> frozenset[DebtorStatus]:
+def _status(flags: Sequence[str], accounts: Sequence[Any], known: Mapping[str, list[Any]]) -> frozenset[DebtorStatus]:
     """Flag, lock on an account or something we learnt: one of them is enough."""
-    status = set()
+    status = []
     dead_account = any(block == BlockCode.DECEASED for _, block, _ in accounts)
-    if CustomerFlag.DECEASED in flags or dead_account or CircumstanceKind.DECEASED in circumstances:
-        status.add(DebtorStatus.DECEASED)
-    if CustomerFlag.INCAPACITATED in flags or CircumstanceKind.NO_CAPACITY in circumstances:
-        status.add(DebtorStatus.NO_CAPACITY)
+    if CustomerFlag.DECEASED in flags or dead_account or CircumstanceKind.DECEASED in known:
+        status.append(DebtorStatus.DECEASED)
+    if CustomerFlag.INCAPACITATED in flags or CircumstanceKind.NO_CAPACITY in known:
+        status.append(DebtorStatus.NO_CAPACITY)
     return frozenset(status)
 
 
-def _attorney(flags: Sequence[str], circumstances: Mapping[str, list[Any]]) -> Attorney | None:
-    """A lawyer flagged by the bank stands for all debts, and is one who can be reached."""
-    if CustomerFlag.REPRESENTED_BY_ATTORNEY in flags:
-        return Attorney(contact_known=True)
-    known = circumstances.get(CircumstanceKind.ATTORNEY)
-    if not known:
-        return None
+def _attorney(known: Sequence[Any]) -> Attorney:
+    """All lawyers known as one: one who can be reached stands for what she is known for."""
     reachable = [cells for cells in known if cells[3] is not False]
     of_all = any(cells[0] is None for cells in reachable or known)
     debts = None if of_all else frozenset(debt for cells in reachable or known for debt in cells[0])
@@ -272,54 +271,85 @@ def point_kind(kind: str, place: str) -> str:
 _PLACED = {"home": PointKind.HOME_PHONE, "work": PointKind.WORK_PHONE}
 
 
-def _points(rows: Rows, bars: Sequence[PlaceBar]) -> dict[str, Point]:
-    """The points the bank delivers. A landline without a place is taken to be where the person must not be called, if anywhere."""
+@cache
+def _point_words(told: str) -> tuple[PointKind | None, Party, bool, bool]:
+    """What kind a point is, whose, whether not a public e-mail address, and whether a landline without a place."""
+    kind, party, place = told.split("|")
+    return (
+        _KINDS.get((kind, place)),
+        Party(party),
+        kind == ContactKind.EMAIL and place != Place.HOME,
+        kind == ContactKind.PHONE and not place,
+    )
+
+
+def _points(rows: Rows) -> tuple[dict[str, Point], dict[str, Person]]:
+    """The points the bank delivers, and everybody but the debtor whom they or findings of ours name.
+
+    A landline without a place is taken to be where the person must not be called, if anywhere.
+    """
     found: dict[str, set[str]] = {}
-    for kind, point, *_ in rows["point_finding"]:
+    for kind, point, *_ in rows.get("point_finding", ()):
         found.setdefault(point, set()).add(kind)
-    barred = _PLACED[bars[-1].place] if bars else None
-    points = {}
-    for point_id, kind, party, place, _ in rows["point"]:
-        point_kind = _KINDS.get((kind, place))
-        if barred and kind == ContactKind.PHONE and not place:
+    barred = _PLACED[rows["place_bar"][-1][1]] if "place_bar" in rows else None
+    points, people = {}, {}
+    for point_id, words, person in rows.get("point", ()):
+        point_kind, party, company, placeless = _point_words(words)
+        if person and party is not Party.DEBTOR:
+            people[person] = Person(person, party)
+        if barred and placeless:
             point_kind = barred
-        learnt = found.get(point_id)
-        if learnt is None:
-            if point_kind is not None:
-                points[point_id] = Point(
-                    point_id, point_kind, party != Party.DEBTOR, kind == ContactKind.EMAIL and place != Place.HOME
-                )
-            continue
+        learnt = found.get(point_id, _NOTHING)
         if PointFindingKind.HOSPITAL_OR_CARE in learnt:
             point_kind = PointKind.HOSPITAL_OR_CARE
         if point_kind is not None:
             points[point_id] = Point(
                 point_id,
                 point_kind,
-                party != Party.DEBTOR or bool(learnt & {PointFindingKind.WRONG_NUMBER, PointFindingKind.OF_THIRD_PERSON}),
-                kind == ContactKind.EMAIL and place != Place.HOME,
+                party is not Party.DEBTOR or bool(learnt & _OF_ANOTHER),
+                company,
                 PointFindingKind.PROPERLY_OBTAINED in learnt,
                 PointFindingKind.USED_BY_LAST_COLLECTOR in learnt,
             )
-    return points
+    if "person_finding" in rows:
+        people |= _people(rows["person_finding"], people)
+    return points, people
 
 
-def _people(rows: Rows) -> dict[str, Person]:
-    """Everybody but the debtor whom a contact point or a finding of ours names; what was found later stands."""
-    people = {
-        person: Person(person, Party(party)) for _, _, party, _, person in rows["point"] if person and party != Party.DEBTOR
-    }
-    relations = {person: relation for _, person, relation, _ in rows["person_finding"] if relation}
-    for person in {finding[1] for finding in rows["person_finding"]}:
-        kinds = {kind for kind, whose, *_ in rows["person_finding"] if whose == person}
+_NOTHING: AbstractSet[str] = frozenset()
+_OF_ANOTHER = frozenset({PointFindingKind.WRONG_NUMBER, PointFindingKind.OF_THIRD_PERSON})
+
+
+def _people(findings: Sequence[Any], people: Mapping[str, Person]) -> dict[str, Person]:
+    """Whoever findings of ours name; what was found later stands."""
+    relations = {person: relation for _, person, relation, _ in findings if relation}
+    named = {}
+    for person in {finding[1] for finding in findings}:
+        kinds = {kind for kind, whose, *_ in findings if whose == person}
         relation = relations.get(person) or (people[person].relation if person in people else Party.OTHER)
-        people[person] = Person(
+        named[person] = Person(
             person,
             Party(relation),
             joint_use_proven=PersonFindingKind.JOINT_USE_PROVEN in kinds,
             renounced=PersonFindingKind.RENOUNCED in kinds,
         )
-    return people
+    return named
+
+
+def _point_findings(findings: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "wrong_numbers": frozenset(point for kind, point, *_ in findings if kind == PointFindingKind.WRONG_NUMBER),
+        "transfer_notices": tuple(
+            TransferNotice(_instant(at), point, date.fromisoformat(until))
+            for kind, point, at, until, _ in findings
+            if kind == PointFindingKind.TRANSFER_NOTICE
+        ),
+        "number_checks": tuple(
+            NumberCheck(_instant(at), point, reassigned)
+            for kind, point, at, _, reassigned in findings
+            if kind == PointFindingKind.NUMBER_CHECK
+        ),
+    }
 
 
 def _latest(findings: Sequence[Any], kind: str) -> dict[str, datetime]:
@@ -364,3 +394,16 @@ def _time_block(row: Sequence[Any]) -> TimeBlock:
         until_date=date.fromisoformat(until) if until else None,
         channel=Channel(channel) if channel else None,
     )
+
+
+# By source: the field of Facts it fills, and how.
+_WISHES: Mapping[str, tuple[str, Callable[[Sequence[Any]], Any]]] = {
+    "opt_out": (
+        "opt_outs",
+        lambda rows: tuple(OptOut(_instant(at), Channel(channel), point) for at, channel, point in rows),
+    ),
+    "time_block": ("time_blocks", lambda rows: tuple(map(_time_block, rows))),
+    "place_bar": ("place_bars", lambda rows: tuple(PlaceBar(_instant(at), place) for at, place in rows)),
+    "cease": ("ceased_at", lambda rows: min(_instant(at) for (at,) in rows)),
+    "bad_time": ("bad_times", lambda rows: frozenset(contact for (contact,) in rows)),
+}

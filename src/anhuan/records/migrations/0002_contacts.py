@@ -137,7 +137,7 @@ ALTER TABLE records_contact
         CASE direction WHEN 'inbound' THEN origin <> 'own' ELSE origin <> 'inbound' END),
     ADD CONSTRAINT contact_reported CHECK (origin <> 'agency_reported' OR actor LIKE 'agency:%'),
     ADD CONSTRAINT contact_closing CHECK ((closed_at IS NOT NULL) = (state IN ('completed', 'void'))),
-    ADD CONSTRAINT contact_debts CHECK (array_to_string(debts, '') !~ '[\\x01-\\x1f]'),
+    ADD CONSTRAINT contact_on_one_line CHECK (array_to_string(debts, '') || person_id || actor !~ '[\\x01-\\x1f]'),
     ADD CONSTRAINT contact_void CHECK (state <> 'void' OR proof <> '');
 ALTER TABLE records_contact SET (fillfactor = 90);
 """
