@@ -132,25 +132,36 @@ def _is_name(words: list[Word]) -> bool:
 def _names_made_here(words: list[Word]) -> Iterator[str]:
     """Names the expression itself makes: keys of contexts, named parameters, loop variables, parameters of functions."""
     for at, word in enumerate(words):
-        if word.text == ":" or (word.kind == "word" and word.text == "in"):
-            openers = {"{", ",", "("} if word.text == ":" else {",", "for", "some", "every"}
-            start = at - 1
-            while start >= 0 and words[start].text not in openers:
-                start -= 1
-            made = words[start + 1 : at]
-            if word.text == ":" and len(made) == 1 and made[0].kind == "string":
-                yield _unescaped(made[0].text[1:-1])
-            if start >= 0 and _is_name(made) and not any(part.text == "in" for part in made):
-                yield canonical(made)
+        if word.text == ":":
+            yield from _name_before(words, at, {"{", ",", "("})
+        elif word.kind == "word" and word.text == "in":
+            yield from _name_before(words, at, {",", "for", "some", "every"})
         elif word.text == "function" and at + 1 < len(words) and words[at + 1].text == "(":
-            start = at + 2
-            for end in range(start, len(words)):
-                if words[end].text in {",", ")"}:
-                    if _is_name(words[start:end]):
-                        yield canonical(words[start:end])
-                    start = end + 1
-                if words[end].text == ")":
-                    break
+            yield from _parameters(words, at + 2)
+
+
+def _name_before(words: list[Word], end: int, openers: set[str]) -> Iterator[str]:
+    """The name between what opens it and a colon or an `in`."""
+    start = end - 1
+    while start >= 0 and words[start].text not in openers:
+        start -= 1
+    made = words[start + 1 : end]
+    if start < 0:
+        return
+    if len(made) == 1 and made[0].kind == "string":
+        yield _unescaped(made[0].text[1:-1])
+    elif _is_name(made) and not any(part.text == "in" for part in made):
+        yield canonical(made)
+
+
+def _parameters(words: list[Word], start: int) -> Iterator[str]:
+    for end in range(start, len(words)):
+        if words[end].text in {",", ")"}:
+            if _is_name(words[start:end]):
+                yield canonical(words[start:end])
+            start = end + 1
+        if words[end].text == ")":
+            return
 
 
 # --- Words to tokens ---------------------------------------------------------------------------------------------

@@ -109,11 +109,8 @@ def fit(value: Value, to: Type) -> Value:
 # --- Values from outside -----------------------------------------------------------------------------------------
 
 
-def _number_of(value: Value) -> Value:
-    return read_number(value.strip()) if isinstance(value, str) else value
-
-
 _READ: dict[str, Callable[[str], Value]] = {
+    "number": read_number, "boolean": lambda text: {"true": True, "false": False}.get(text, text),
     "date": read_date, "time": read_time, "date and time": read_date_time, "duration": read_duration,
     "days and time duration": read_duration, "years and months duration": read_duration,
 }  # fmt: skip
@@ -125,20 +122,13 @@ def received(value: Value, to: Type) -> Value:
 
 
 def _received(value: Value, to: Type) -> Value:
-    if value is None:
-        return None
-    if to.base == "list":
-        inner = to.of or ANY
-        return [_received(item, inner) for item in value] if isinstance(value, list) else [_received(value, inner)]
+    if value is not None and to.base == "list":
+        return [_received(item, to.of or ANY) for item in (value if isinstance(value, list) else [value])]
     if isinstance(value, list):
         return [_received(item, to) for item in value]
-    if to.fields is not None and isinstance(value, dict):
-        of = dict(to.fields)
+    if isinstance(value, dict):
+        of = dict(to.fields or ())
         return {key: _received(item, of.get(key, ANY)) for key, item in value.items()}
-    if to.base == "number":
-        return _number_of(value)
     if isinstance(value, str) and to.base in _READ:
         return _READ[to.base](value.strip())
-    if to.base == "boolean" and value in ("true", "false"):
-        return value == "true"
-    return value
+    return Decimal(value) if type(value) is int else value
