@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -31,7 +32,19 @@ from anhuan.core.facts import Attempt, Facts, OptOut, PlaceBar, TimeBlock
 from anhuan.core.gate import Refusal, check, document, opening
 from anhuan.core.law import Law, Rule
 from anhuan.core.rules.caps import Cap
-from anhuan.core.vocabulary import Channel, DebtorStatus, HoldKind, LineResult, Party, Purpose, Says
+from anhuan.core.vocabulary import (
+    LABELS,
+    Channel,
+    DebtorStatus,
+    HoldKind,
+    LetterItem,
+    LineResult,
+    Party,
+    Purpose,
+    Route,
+    Says,
+    VoicemailItem,
+)
 from anhuan.rulebook.book import law_on
 
 TICK = timedelta(microseconds=1)
@@ -224,6 +237,46 @@ def test_a_year_without_a_notice_is_refused_saying_so():
     bare = Calendar("us-fed", frozenset())
     tcpa = replace(law("us-tcpa", on=date(2031, 6, 10)), calendars={"us-fed": bare})
     assert reasons(ask(robot, opted, "2031-06-10 09:00", under=tcpa))["us-tcpa.revoked"].ground.missing == "us-fed 2031"
+
+
+def test_every_word_a_sentence_may_hold_has_a_name_in_both_languages():
+    words: set[str] = {word for kind in (Party, Says, LetterItem, VoicemailItem, Route) for word in kind}
+    words |= {need for rule in law(*EVERY_PACK).rules for need in rule.test.needs}
+    words |= {name for name, _ in _HOW} | {"point", "person", "calendar", "home", "work", "work_email", "entry_consent"}
+    assert words - LABELS.keys() == set()
+    for zh, en in LABELS.values():
+        assert re.search("[一-龥]", zh)
+        assert en.isascii()
+        assert "_" not in en
+
+
+def test_a_reason_names_what_it_saw_in_the_language_of_its_reader():
+    letter = attempt(channel=Channel.LETTER, letter_items=frozenset(LetterItem) - {LetterItem.NAME, LetterItem.BUSINESS_SEAL})
+    (told,) = reasons(ask(letter, facts())).values()
+    assert told.zh == "催收函须载明规定事项，现缺少：业务公章、姓名。"
+    assert told.en == "A collection letter shows every required item; missing: the business seal, the name."
+    assert told.document()["seen"] == {"absent": "business_seal, name"}
+    for zone, zh, en in (
+        (SHANGHAI, "北京时间", "Shanghai time"),
+        ("America/Los_Angeles", "洛杉矶时间", "Los Angeles time"),
+        ("America/Argentina/Salta", "Salta时间", "Salta time"),
+        ("UTC", "UTC", "UTC"),
+    ):
+        (told,) = reasons(ask(attempt(), facts(zone=zone), "2026-06-10 23:00", zone=zone)).values()
+        assert f"（{zh}）" in told.zh
+        assert f"({en})" in told.en
+    voicemail = attempt(channel=Channel.VOICEMAIL, voicemail_items=frozenset(), actor="agency:A")
+    (told,) = reasons(ask(voicemail, facts(zone=NEW_YORK), under=law("us-fed"), zone=NEW_YORK)).values()
+    assert told.zh.endswith("多出：无。")
+    assert told.en.endswith("beyond it: nothing.")
+
+
+def test_a_date_in_a_sentence_is_that_of_the_debtor():
+    known = facts(holds=(hold(HoldKind.DISPUTE, "2026-06-01 07:00"),))  # still 31 May in UTC
+    assert "2026-06-01" in reasons(ask(attempt(), known))["cn.hold_dispute"].en
+    nowhere = facts(timezones=(), ceased_at=moment("2026-06-01 07:00"))
+    told = reasons(ask(attempt(actor="agency:A"), nowhere, under=law("us-fed")))
+    assert "2026-05-31" in told["us-fed.ceased"].en
 
 
 # --- whom the gate trusts --------------------------------------------------------------------------------------------

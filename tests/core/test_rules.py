@@ -6,10 +6,6 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 
 import pytest
-from anhuan.core import gate
-from anhuan.core.facts import Attempt, OptOut, PlaceBar, TimeBlock
-from anhuan.core.rules.caps import Spacing
-from anhuan.core.vocabulary import Channel, Covers, HoldKind, LineResult, Outcome, Party, PointKind, Purpose
 from tests.core.questions import (
     ask,
     attempt,
@@ -21,6 +17,11 @@ from tests.core.questions import (
     moment,
     reasons,
 )
+
+from anhuan.core import gate
+from anhuan.core.facts import Attempt, OptOut, PlaceBar, TimeBlock
+from anhuan.core.rules.caps import Spacing
+from anhuan.core.vocabulary import Channel, Covers, HoldKind, LineResult, Outcome, Party, PointKind, Purpose
 
 TICK = timedelta(microseconds=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
@@ -112,3 +113,24 @@ def test_every_scenario_lists_every_debt_person_and_point_it_names():
             assert {debt for each in named for debt in each.get("debts", ())} <= debts, scenario["id"]
             unlisted = {each["person"] for each in named if each.get("person")} - people
             assert not people or not unlisted, scenario["id"]
+
+
+# --- what a refused reader is told ---------------------------------------------------------------------------------
+
+
+def test_no_sentence_of_a_refusal_holds_a_machine_word_or_a_gap():
+    for case in tried(OURS):
+        for reason in case["reasons"]:
+            for sentence in (reason["message_zh"], reason["message_en"]):
+                assert not re.search(r"[{}…]|[a-z]_[a-z]|[A-Z][a-z]+/[A-Z]", sentence), sentence
+            assert reason["message_zh"].endswith("。")
+            assert reason["message_en"].endswith(".")
+
+
+def test_no_chinese_sentence_holds_english_words_or_punctuation_but_ids_of_debts():
+    debts = "|".join(
+        {debt["id"] for file in OURS.glob("*.yaml") for case in read_yaml(file)["scenarios"] for debt in case["debts"]}
+    )
+    for case in tried(OURS):
+        for reason in case["reasons"]:
+            assert not re.search(r"[A-Za-z]|[一-龥][,;:()]", re.sub(debts, "", reason["message_zh"])), reason["message_zh"]

@@ -114,8 +114,10 @@ class Cap:
             return None
         if self.lifted_by is Covers.FREQUENCY and asked.consent(Covers.FREQUENCY, personal=True, debt=debt):
             return None
-        leaves_last = those[len(those) - limit].at.astimezone(zone_named(zone)).date()
         seen = {"count": len(those), "limit": limit, "debt": debt}
+        if limit < 1:
+            return Ground(seen)
+        leaves_last = those[len(those) - limit].at.astimezone(zone_named(zone)).date()
         return Ground(seen, not_before=start_of(leaves_last + timedelta(days=self.dates), zone))
 
 
