@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from anhuan.rulebook.tables import document
@@ -52,6 +53,7 @@ class Node:
         return holder.first(*LOGIC) if holder is not None else None
 
 
+@lru_cache(maxsize=4096)
 def same_name(name: str) -> str:
     """Names that differ in spaces alone are one."""
     return " ".join(parts(name))

@@ -85,10 +85,13 @@ class TableLogic:
         self.table = table
         self._inputs = [(clause, compiler.expression(clause.expression)) for clause in table.inputs]
         self._values = [compiler.tests(c.values) if c.values is not None else None for c in table.inputs]
-        self._rules: list[tuple[int, list[tuple[int, Match]]]] = [
-            (at, [(i, compiler.tests(cell)) for i, cell in enumerate(rule.tests) if cell.tests])
-            for at, rule in enumerate(table.rules)
+        # Cells alike in a column are asked once a row: each rule names the places of its cells among the different ones.
+        different: dict[tuple[int, syntax.Tests], int] = {}
+        self._rules = [
+            [different.setdefault((column, cell), len(different)) for column, cell in enumerate(rule.tests) if cell.tests]
+            for rule in table.rules
         ]
+        self._cells: list[tuple[int, Match]] = [(column, compiler.tests(cell)) for column, cell in different]
         self._outputs = [[compiler.expression(node) for node in rule.outputs] for rule in table.rules]
         self._defaults = [compiler.expression(c.default) if c.default is not None else None for c in table.outputs]
         self._priorities = [_ranking(clause, compiler) for clause in table.outputs]
@@ -116,9 +119,13 @@ class TableLogic:
     def matching(self, scope: Scope, values: list[Value]) -> list[int]:
         """Places (from 0) of the rules whose cells all hold; with hit policy F only the first is looked for."""
         found: list[int] = []
-        for at, cells in self._rules:
-            for column, match in cells:
-                if match(scope, values[column]) is not True:
+        known: dict[int, bool] = {}
+        for at, cells in enumerate(self._rules):
+            for cell in cells:
+                if cell not in known:
+                    column, match = self._cells[cell]
+                    known[cell] = match(scope, values[column]) is True
+                if not known[cell]:
                     break
             else:
                 found.append(at)
