@@ -57,15 +57,13 @@ class TestAssignment:
             share = weight / total
             assert abs(counted[arm] / 2000 - share) <= 6 * math.sqrt(share * (1 - share) / 2000)
 
-    @given(small=st.integers(1, 40), more=st.integers(0, 40), seed=st.integers())
+    @given(small=st.integers(5, 40), more=st.integers(0, 40), splits=st.tuples(*[st.integers(1, 9)] * 2), seed=st.integers())
     @settings(max_examples=30, deadline=None)
-    def test_a_larger_hold_out_contains_the_smaller_one(self, small, more, seed):
+    def test_a_larger_hold_out_contains_the_smaller_one_however_the_rest_is_shared(self, small, more, splits, seed):
         held = []
-        for share in (small, small + more):
-            drawn = assignment(
-                {"x": Fraction(100 - share, 200), HOLD_OUT: Fraction(share, 100), "y": Fraction(100 - share, 200)},
-                seed=str(seed),
-            )
+        for share, split in zip((small, small + more), splits, strict=True):
+            rest = Fraction(100 - share, 1000)
+            drawn = assignment({"x": rest * split, HOLD_OUT: Fraction(share, 100), "y": rest * (10 - split)}, seed=str(seed))
             held.append({number for number in range(300) if drawn.arm(f"C{number}") == HOLD_OUT})
         assert held[0] <= held[1]
 
