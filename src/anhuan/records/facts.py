@@ -11,7 +11,6 @@ of hers that failed since she was last reached, which decide whether she counts 
 # ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +31,7 @@ from anhuan.records.told import Rows
 
 WINDOW = timedelta(days=60)
 _ALL_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
-_SPAN = 10_000
+_SPAN = 5_000
 
 # --- what each table tells ----------------------------------------------------------------------------------------
 
@@ -235,7 +234,8 @@ def facts_for_many(
             rows_of = gathered.pop().result()
             if number + 1 < len(spans):
                 gathered.append(ahead.submit(_gather, raw, spans[number + 1], asked))
-            yield from _made(rows_of)
+            for customer_id in rows_of["wanted"]:
+                yield customer_id, told.facts(_rows(rows_of, customer_id))
 
 
 def _spans(customers: Iterable[str] | None) -> list[tuple[str, str]]:
@@ -273,17 +273,6 @@ def _gather(raw: psycopg.Connection[Any], span: tuple[str, str], asked: Mapping[
             )
             gathered[name] = dict(cursor.fetchall())
     return gathered
-
-
-def _made(rows_of: dict[str, Any]) -> list[tuple[str, Facts]]:
-    """The facts of a span. Millions of small values that all live on are not looked through for garbage while they are made."""
-    collected = gc.isenabled()
-    gc.disable()
-    try:
-        return [(customer_id, told.facts(_rows(rows_of, customer_id))) for customer_id in rows_of["wanted"]]
-    finally:
-        if collected:
-            gc.enable()
 
 
 def _rows(gathered: Mapping[str, Any], customer_id: str) -> Rows:
