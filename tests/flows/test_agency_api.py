@@ -282,6 +282,13 @@ def test_the_future_is_not_reported(token: str) -> None:
         assert post(token, "/api/contacts", told)[1]["error"]["faults"][0]["code"] == "in_future"
 
 
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T10:00:00", 7])
+def test_an_instant_that_is_none_is_told(token: str, instant: Any) -> None:
+    mobile = desk.customer(placed="North Ltd")
+    status, answer = post(token, "/api/contacts", question(mobile) | {"started_at": instant, "line_result": "busy"})
+    assert (status, answer["error"]["faults"][0]["code"]) == (422, "field_unreadable")
+
+
 def test_only_post_is_taken(token: str) -> None:
     response = Client().get("/api/permits", headers={"Authorization": f"Bearer {token}"})
     assert response.status_code == 405

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from tests.records import desk
 from tests.records.desk import BY, LAW, MORNING
 
@@ -27,7 +28,8 @@ from anhuan.core.vocabulary import (
     PointKind,
     Purpose,
 )
-from anhuan.records import facts
+from anhuan.records import bulk, facts
+from anhuan.records.account import Account
 from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, PointFindingKind
 from anhuan.records.contact import Contact
 
@@ -317,6 +319,18 @@ def test_facts_are_told_as_they_were_known_at_any_instant() -> None:
     assert [c.direction for c in now.contacts].count(Direction.INBOUND) == 1
     assert now.holds[0].ends == evening
     assert len(now.opt_outs) == 1
+
+
+def test_accounts_that_changed_places_with_their_successors_are_read_from_the_new_table() -> None:
+    desk.customer()
+    assert of().debts.keys() == {"A1"}
+    with (
+        connection.cursor() as cursor,
+        bulk.swap_together(cursor, Account, keep_old={Account: "records_account_before"}) as (new,),
+    ):
+        cursor.execute(f"INSERT INTO {new} SELECT * FROM records_account")
+        cursor.execute(f"UPDATE {new} SET account_id = 'A7'")
+    assert of().debts.keys() == {"A7"}
 
 
 def test_a_purpose_is_kept() -> None:

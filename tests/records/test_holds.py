@@ -242,6 +242,7 @@ def test_a_result_fits_its_contact() -> None:
     assert told(call, line_result=LineResult.BUSY, outcome=Outcome.CONVERSATION) == ["outcome_unfit"]
     assert told(text, line_result=LineResult.BUSY) == ["line_result_unfit"]
     assert told(uuid4()) == ["contact_unknown"]
+    assert told(call, line_result=LineResult.BUSY, debts=["A1", "X"]) == ["debt_unknown"]
     assert told(call, line_result=LineResult.CONNECTED, outcome=Outcome.HUNG_UP) == []
     assert told(call, line_result=LineResult.BUSY) == ["contact_closed"]
     assert [each.code for each in dispatch.void(call, proof="late", at=MORNING, by=BY)] == ["contact_closed"]

@@ -71,6 +71,8 @@ def _instant(cell: str) -> datetime:
     at = datetime.fromisoformat(cell)
     if at.tzinfo is None:
         raise Refused("", "instant_without_offset")
+    if not 1990 <= at.year < 2200:
+        raise ValueError("no instant in the lifetime of a debt")
     return at.astimezone(UTC)
 
 

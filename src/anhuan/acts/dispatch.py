@@ -25,6 +25,7 @@ from anhuan.core.law import Law
 from anhuan.core.vocabulary import Channel, Direction, LineResult, Outcome, Party, Purpose
 from anhuan.records import attempt as attempts
 from anhuan.records import facts
+from anhuan.records.account import Account
 from anhuan.records.agency import Agency
 from anhuan.records.attempt import Fault
 from anhuan.records.contact import Contact, Origin, Permit, Refusal, State
@@ -224,7 +225,9 @@ def complete(
             "closed_at": customer.at,
         }
         if debts is not None:
-            changed["debts"] = sorted(debts)
+            changed["debts"] = sorted(set(debts))
+            if Account.objects.filter(customer_id=contact.customer_id, pk__in=changed["debts"]).count() < len(changed["debts"]):
+                return [fault("debts", "debt_unknown")]
         if started_at is not None:
             changed["started_at"] = started_at
         Contact.objects.filter(pk=contact_id).update(**changed)

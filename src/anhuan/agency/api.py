@@ -15,8 +15,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import LockNotAvailable
 
 from anhuan import clock
 from anhuan.acts import agency as agencies
@@ -43,6 +45,11 @@ _ERRORS: Mapping[str, tuple[int, str, str]] = {
         404,
         "没有委托给贵机构的这位客户，或没有这份许可。",
         "No such customer is placed with you, or no such permit is yours.",
+    ),
+    "busy": (
+        503,
+        "该客户正有其他操作，未作判断，请稍后再试。",
+        "Others are at work on this customer; nothing was judged. Ask again.",
     ),
     "rulebook": (503, "银行的规则书暂不可用，未作判断。", "The bank's rulebook cannot be read; nothing was judged."),
 }
@@ -85,6 +92,10 @@ def _for_agencies(answer: Callable[[_Asked], JsonResponse]) -> _View:
             return answer(_Asked(agency, told, clock.now()))
         except RulebookError:
             return _error("rulebook")
+        except OperationalError as failure:
+            if isinstance(failure.__cause__, LockNotAvailable):
+                return _error("busy")
+            raise
 
     return view
 
@@ -276,6 +287,6 @@ def _positive(value: Any) -> int:
 
 def _instant(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
-    if at.tzinfo is None:
-        raise ValueError("no instant with offset")
+    if at.tzinfo is None or not 2000 <= at.year < 2200:
+        raise ValueError("no instant with offset in the lifetime of a debt")
     return at
