@@ -295,6 +295,11 @@ def test_every_version_of_the_standard_is_read(namespace):
     assert decide(definitions(decision("d", literal("1")), namespace=namespace)).output == 1
 
 
+def test_elements_in_the_namespace_of_a_model_that_declares_dmn_are_read():
+    xml = definitions(decision("d", literal("1"))).replace(b'xmlns="', b'xmlns="urn:own" xmlns:semantic="')
+    assert decide(xml).output == 1
+
+
 def test_numbers_keep_thirty_four_digits():
     model = definitions(input_data("x", "number"), decision("d", literal("x / 3"), needs=["i x"]))
     assert write(decide(model, x=Decimal(1)).output) == "0." + "3" * 34

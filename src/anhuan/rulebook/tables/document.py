@@ -59,45 +59,61 @@ class Element:
             yield from child.everywhere()
 
 
+class _Builder:
+    """Hears what the XML parser reads, and keeps what belongs to DMN."""
+
+    def __init__(self, parser: expat.XMLParserType) -> None:
+        self.root = Element("", {}, 0)
+        self._parser = parser
+        self._open: list[Element | None] = [self.root]
+        self._vocabulary = set(NAMESPACES)
+        self._declares_dmn = False
+        parser.buffer_text = True
+        parser.StartNamespaceDeclHandler = self._declared
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = lambda _tag: self._open.pop()
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = self._refuse
+
+    def _declared(self, _prefix: str | None, namespace: str) -> None:
+        self._declares_dmn = self._declares_dmn or namespace in NAMESPACES
+
+    def _start(self, tag: str, attributes: dict[str, Any]) -> None:
+        if len(self._open) > MOST_DEPTH:
+            raise ModelRefused("XML 嵌套过深。", f"the XML is nested deeper than {MOST_DEPTH}")
+        namespace, _, name = tag.rpartition(" ")
+        parent = self._open[-1]
+        if parent is self.root and name == "definitions" and self._declares_dmn:
+            self._vocabulary.add(namespace)  # some editors declare DMN, then write its elements in a namespace of their own
+        if namespace not in self._vocabulary or parent is None or name == "extensionElements":
+            self._open.append(None)
+            return
+        element = Element(name, attributes, self._parser.CurrentLineNumber)
+        parent.children.append(element)
+        self._open.append(element)
+
+    def _text(self, words: str) -> None:
+        element = self._open[-1]
+        if element is not None:
+            element.text += words
+
+    @staticmethod
+    def _refuse(*_: object) -> None:
+        raise ModelRefused("不接受带 DOCTYPE 或实体的 XML。", "XML with a DOCTYPE or entities is refused")
+
+
 def read(data: bytes) -> Element:
     """The element `definitions`. Raises ModelRefused."""
     if len(data) > MOST_BYTES:
         size = MOST_BYTES // 1024 // 1024
         raise ModelRefused(f"模型文件超过 {size} MB。", f"the model is larger than {size} MB")
-    root = Element("", {}, 0)
-    open_elements: list[Element | None] = [root]
     parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-
-    def start(tag: str, attributes: dict[str, Any]) -> None:
-        if len(open_elements) > MOST_DEPTH:
-            raise ModelRefused("XML 嵌套过深。", f"the XML is nested deeper than {MOST_DEPTH}")
-        namespace, _, name = tag.rpartition(" ")
-        parent = open_elements[-1]
-        if namespace not in NAMESPACES or parent is None or name == "extensionElements":
-            open_elements.append(None)
-            return
-        element = Element(name, attributes, parser.CurrentLineNumber)
-        parent.children.append(element)
-        open_elements.append(element)
-
-    def text(words: str) -> None:
-        element = open_elements[-1]
-        if element is not None:
-            element.text += words
-
-    def refuse(*_: object) -> None:
-        raise ModelRefused("不接受带 DOCTYPE 或实体的 XML。", "XML with a DOCTYPE or entities is refused")
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _tag: open_elements.pop()
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    builder = _Builder(parser)
     try:
         parser.Parse(data, True)  # noqa: FBT003  # expat's way of saying that this is all
     except expat.ExpatError as wrong:
         raise ModelRefused(f"不是良构的 XML:{wrong}", f"not well-formed XML: {wrong}") from None
-    definitions = root.first("definitions")
+    definitions = builder.root.first("definitions")
     if definitions is None:
         versions = f"{min(NAMESPACES.values())}–{max(NAMESPACES.values())}"
         raise ModelRefused(f"不是 DMN {versions} 模型。", f"no DMN model of versions {versions}")

@@ -372,7 +372,7 @@ def filtered(scope: Scope, items: list[Value], condition: Compute) -> Value:
     """The items a condition holds for, or the one item at a position when the condition is a number."""
     kept: list[Value] = []
     for item in items:
-        inner = scope.inner({**item, "item": item} if isinstance(item, dict) else {"item": item})
+        inner = scope.inner({"item": item, **item} if isinstance(item, dict) else {"item": item})
         answer = condition(inner)
         if type(answer) is Decimal:
             return _item_at(scope, items, answer)
