@@ -1,0 +1,313 @@
+"""The gate in front of a reader: verdicts beside the buttons of a case, and the pages of compliance, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from tests.flows.browser import ROOT, Desk, Witness, chromium, sit_down
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "case": "/cases/{talked}/",
+    "held case": "/cases/{complained}/",
+    "case with others": "/cases/{others}/",
+    "panel": "/gate/{others}/",
+    "explanation": "/explanation/{complained}/?channel=call",
+    "compliance": "/compliance/",
+    "refusals of a rule": "/compliance/?days=30&rule=cn.hold_complaint",
+    "holds": "/compliance/?hold=complaint",
+    "rulebook": "/compliance/rulebook/",
+    "rulebook compared": "/compliance/rulebook/?on=2026-11-03&against=2024-01-01",
+    "american rules": "/compliance/rulebook/?law=us-fed&law=us-ma&law=uk",
+    "replay": "/compliance/replay/?run=1&law=uk&from=2026-11-01&to=2026-11-03",
+}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(tmp_path_factory.mktemp("desk") / "home")
+    desk.prepare()
+    desk.fill(tmp_path_factory.mktemp("bank"))
+    with desk.served():
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def cases(desk: Desk) -> dict[str, str]:
+    """The morning's story, told through the real door."""
+    told = subprocess.run(
+        [sys.executable, str(ROOT / "tests/flows/gate_story.py")],
+        env=desk.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return dict(json.loads(told.stdout))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def witness() -> Witness:
+    return Witness()
+
+
+@pytest.fixture
+def sit(browser: Browser, desk: Desk, witness: Witness, cases: dict[str, str]) -> Iterator[Callable[..., Page]]:
+    pages: list[Page] = []
+
+    def sit(**how: Any) -> Page:
+        pages.append(sit_down(browser, desk, witness=witness, **how))
+        return pages[-1]
+
+    yield sit
+    for page in pages:
+        page.context.close()
+
+
+@pytest.fixture
+def page(sit: Callable[..., Page]) -> Page:
+    return sit()
+
+
+def button(page: Page, channel: str) -> Any:
+    return page.locator(f".gate-button[data-channel={channel}]").first
+
+
+# --- The case -------------------------------------------------------------------------------------------------------
+
+
+def test_three_talks_leave_the_telephone_red_until_tomorrow_and_texts_green(
+    page: Page, desk: Desk, cases: dict[str, str]
+) -> None:
+    page.goto(f"{desk.address}/cases/{cases['talked']}/")
+    expect(button(page, "call")).to_have_attribute("data-verdict", "refuse")
+    expect(button(page, "sms")).to_have_attribute("data-verdict", "permit")
+    refused = page.locator(".verdict-refuse").first
+    expect(refused).to_contain_text("At most 3 effective talks a day")
+    expect(refused).to_contain_text("GB/T 45251-2025")
+    expect(refused).to_contain_text("national standard")
+    expect(refused.locator(".opens")).to_have_text("from 08:00 tomorrow")
+
+
+def test_a_click_tells_everything_and_sends_nothing(page: Page, desk: Desk, cases: dict[str, str], witness: Witness) -> None:
+    page.goto(f"{desk.address}/cases/{cases['complained']}/")
+    before = desk.anhuan("case", "show", cases["complained"], "--json")
+    button(page, "call").focus()
+    page.keyboard.press("Enter")
+    sheet = page.locator("#explanation")
+    expect(sheet).to_be_visible()
+    for words in ("While a complaint is pending", "cn.hold_complaint", "since", "recorded: yes", "Nothing was sent"):
+        expect(sheet).to_contain_text(words)
+    told = desk.anhuan(
+        "gate",
+        "explain",
+        "--case",
+        cases["complained"],
+        "--channel",
+        "call",
+        "--at",
+        "2026-11-03T09:31:00+08:00",
+        "--json",
+        code=1,
+    )
+    assert page.locator("#explanation .law-line .hash").get_attribute("title") == f"SHA-256 {told['law']}"
+    page.keyboard.press("Escape")
+    expect(sheet).not_to_be_visible()
+    assert desk.anhuan("case", "show", cases["complained"], "--json") == before
+    assert not [value for value in desk.personal for address in witness.addresses if value in address]
+
+
+def test_what_was_done_stands_on_the_page(page: Page, desk: Desk, cases: dict[str, str]) -> None:
+    page.goto(f"{desk.address}/cases/{cases['complained']}/")
+    deeds = page.locator("[aria-labelledby=h-deeds]")
+    expect(deeds).to_contain_text("Complaint")
+    expect(deeds.locator("tbody tr")).to_have_count(2)
+    expect(deeds.locator("tbody tr").first).to_contain_text("refused")
+    expect(page.locator(".happenings")).to_contain_text("Collection stopped from 2026-11-03 08:20 on: Complaint.")
+    page.goto(f"{desk.address}/cases/{cases['texts_no_more']}/")
+    expect(button(page, "sms")).to_have_attribute("data-verdict", "refuse")
+    expect(button(page, "call")).to_have_attribute("data-verdict", "permit")
+
+
+def test_other_people_stay_sealed(page: Page, desk: Desk, cases: dict[str, str]) -> None:
+    page.goto(f"{desk.address}/cases/{cases['others']}/")
+    expect(page.locator(".verdict-others")).to_be_visible()
+    sealed = page.locator(".verdict-others ~ .verdict-refuse").first
+    expect(sealed).to_contain_text("before the debtor is lost")
+    shown = page.locator("#gate").inner_text()
+    assert not [value for value in desk.personal if value in shown]
+
+
+# --- Compliance -----------------------------------------------------------------------------------------------------
+
+
+def test_compliance_is_reached_by_keys_and_opens_the_cases_behind_a_figure(
+    page: Page, desk: Desk, cases: dict[str, str]
+) -> None:
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    page.wait_for_url("**/compliance/")
+    expect(page.locator("[data-tile=refused] .tile-value")).to_have_text("2")
+    expect(page.locator("[data-tile=holds] .tile-value")).to_have_text("1")
+    expect(page.locator("[data-tile=full] .tile-value")).to_have_text("1")
+    expect(page.locator("[data-chart=refusals] svg")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**rule=*")
+    rows = page.locator("#refused tbody th")
+    assert set(rows.all_inner_texts()) <= {cases["asleep"], cases["complained"]}
+    rows.first.locator("a").click()
+    page.wait_for_url("**/cases/**")
+    page.go_back()
+    page.locator("#budgets tbody a").first.click()
+    page.wait_for_url(f"**/cases/{cases['talked']}/")
+
+
+def test_the_rulebook_is_narrowed_linked_and_compared(page: Page, desk: Desk) -> None:
+    page.goto(f"{desk.address}/compliance/rulebook/")
+    page.fill("#r-q", "quiet")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=quiet**")
+    expect(page.locator(".rule")).to_have_count(1)
+    expect(page.locator(".rule")).to_contain_text("不得以任何方式催收")
+    page.goto(f"{desk.address}/compliance/rulebook/?on=2026-11-03&against=2024-01-01&q=cn.")
+    told = desk.anhuan("rules", "show", "--as-of", "2026-11-03", "--against", "2024-01-01", "--law", "cn", "--json")
+    assert page.locator(".changes tbody tr").count() == len(told)
+
+
+def test_a_replay_on_the_page_is_that_of_the_command_line(page: Page, desk: Desk, tmp_path: Path) -> None:
+    page.goto(f"{desk.address}/compliance/replay/")
+    page.fill("#y-from", "2026-11-01")
+    page.fill("#y-to", "2026-11-03")
+    page.locator(".chips label", has_text=re.compile("^uk$")).click()
+    with page.expect_response(re.compile("replay")):
+        page.locator(".filters button").click()
+    expect(page.locator(".replay-sum")).to_contain_text("contacts judged")
+    told = desk.anhuan(
+        "gate", "replay", "--from", "2026-11-01", "--to", "2026-11-03", "--law", "uk", "--json",
+        code=1 if page.locator("#replayed tbody tr").count() else 0,
+    )  # fmt: skip
+    assert page.locator("#replayed tbody tr").count() == told["changed"]
+    assert "law=uk" in page.url, "the state stands in the address"
+
+
+def test_tables_come_down(page: Page, desk: Desk, cases: dict[str, str], tmp_path: Path) -> None:
+    page.goto(f"{desk.address}/compliance/?days=7")
+    with page.expect_download() as coming:
+        page.locator("#budgets a[download]").click()
+    file = tmp_path / coming.value.suggested_filename
+    coming.value.save_as(file)
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+    assert [(row["case"], row["rule"], row["count"]) for row in rows] == [(cases["talked"], "cn.talks_per_day", "3")]
+
+
+# --- Words, colours, widths, policy ---------------------------------------------------------------------------------
+
+_ENGLISH_SENTENCE = re.compile(r"\b[A-Z]?[a-z]{2,} [a-z]{2,}\b")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_TEXTS = """() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    const parent = node.parentElement;
+    if (parent.closest('script, style, code, noscript')) continue;
+    found.push([parent.closest('[lang]').lang, node.textContent]);
+  }
+  for (const node of document.querySelectorAll('[aria-label], [title], [placeholder]'))
+    for (const name of ['aria-label', 'title', 'placeholder'])
+      if (node.hasAttribute(name)) found.push([node.closest('[lang]').lang, node.getAttribute(name)]);
+  return found.filter(([, text]) => text.trim());
+}"""
+
+
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh-hans", "zh-CN")])
+def test_every_page_speaks_one_language(
+    sit: Callable[..., Page], desk: Desk, cases: dict[str, str], language: str, tag: str
+) -> None:
+    page = sit(language=language)
+    for name, address in PAGES.items():
+        page.goto(desk.address + address.format(**cases))
+        page.wait_for_load_state("networkidle")
+        texts = page.evaluate(_TEXTS)
+        wrong = _HAN if language == "en" else _ENGLISH_SENTENCE
+        assert not [text for lang, text in texts if lang == tag and wrong.search(text)], name
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(sit: Callable[..., Page], desk: Desk, cases: dict[str, str], theme: str) -> None:
+    page = sit(theme=theme, language="en" if theme == "light" else "zh-hans")
+    for name, address in PAGES.items():
+        page.goto(desk.address + address.format(**cases))
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(450)
+        for summary in page.locator("summary").all():
+            summary.click()
+        assert not _complaints(page), name
+    page.goto(desk.address + PAGES["held case"].format(**cases))
+    button(page, "call").click()
+    expect(page.locator("#explanation .reason")).to_be_visible()
+    assert not _complaints(page), "an explanation"
+
+
+def _complaints(page: Page) -> list[str]:
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node['any'][0]['message'] if node['any'] else ''}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def test_nothing_sticks_out_and_no_page_breaks_the_policy(
+    sit: Callable[..., Page], desk: Desk, cases: dict[str, str], witness: Witness
+) -> None:
+    for language, widths in (("en", ((1024, 700), (1366, 768))), ("zh-hans", ((1366, 768), (3840, 2160)))):
+        page = sit(language=language)
+        for name, address in PAGES.items():
+            page.goto(desk.address + address.format(**cases))
+            page.wait_for_load_state("networkidle")
+            for width, height in widths:
+                page.set_viewport_size({"width": width, "height": height})
+                page.wait_for_timeout(350)
+                wide = page.evaluate(
+                    "() => [document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll('.card')]"
+                    ".map((card) => card.scrollWidth - card.clientWidth)].reduce((a, b) => Math.max(a, b), 0)"
+                )
+                assert wide <= 0, f"{name} at {width} in {language}: {wide} px too wide"
+                cut = page.locator(".table-responsive").evaluate_all(
+                    "all => all.filter((t) => t.scrollWidth > t.clientWidth).length"
+                )
+                assert width < 1366 or not cut, f"{name} at {width} in {language} scrolls sideways"
+    page.goto(desk.address + PAGES["held case"].format(**cases))
+    button(page, "call").click()
+    expect(page.locator("#explanation .reason")).to_be_visible()
+    page.goto(f"{desk.address}/compliance/")
+    page.locator("[data-chart=refusals]").hover(position={"x": 400, "y": 60})
+    assert witness.complaints == []
+
+
+def test_an_auditor_reads_all_of_it(sit: Callable[..., Page], desk: Desk, cases: dict[str, str]) -> None:
+    page = sit(user="li.auditor")
+    for address in PAGES.values():
+        answer = page.goto(desk.address + address.format(**cases))
+        assert answer is not None
+        assert answer.status == 200
+        assert "no-store" in (answer.header_value("cache-control") or "")
