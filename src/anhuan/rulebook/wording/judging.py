@@ -66,12 +66,15 @@ def mentions_in(reading: Reading, lexicon: Lexicon) -> Mentions:
             continue
         inside_latin = is_latin
         for length in (4, 3, 2, 1) if letter < "\x80" else (2, 1):
-            for word, goes_on, notion in words.get(text[start : start + length], ()):
-                if len(word) >= length and text.startswith(word, start):
+            for word, goes_on, notions in words.get(text[start : start + length], ()):
+                if text.startswith(word, start):
                     end = _word_end(text, start + len(word), goes_on=goes_on)
                     if end:
-                        found.setdefault(notion, []).append((start, end))
+                        for notion in notions:
+                            found.setdefault(notion, []).append((start, end))
     _hide_innocent(found)
+    for spans in found.values():
+        spans.sort()
     return found
 
 
@@ -158,9 +161,13 @@ class _Context:
             self._denials = [(word, end) for word in self._mentions.get("not", ()) for end in self._reach(word)]
         head = matched[-1][0]
         return any(
-            word[0] <= head < end and not any(one[0] <= word[0] and word[1] <= one[1] for one in matched)
-            for word, end in self._denials
+            word[0] <= head < end and not any(self._part_of(word, one) for one in matched) for word, end in self._denials
         )
+
+    def _part_of(self, denial: Span, notion: Span) -> bool:
+        """Whether the phrase itself says this denial: 让你(不得)安宁 denies nothing."""
+        holds = notion[0] <= denial[0] and denial[1] <= notion[1]
+        return holds or (denial[0] <= notion[0] and notion[1] <= denial[1] and notion in self._mentions.get("not", ()))
 
     def _reach(self, word: Span) -> Iterator[int]:
         """How far a denial reaches: to the end of its clause, and over further items of a list of things denied."""
@@ -194,6 +201,9 @@ class _Context:
         """From "the customer says" to the end of the sentence, or to where our own side speaks again."""
         says = self._mentions.get("says", [])
         ours = self._mentions.get("our-side-says", [])
+        for start, end in self._mentions.get("customer-says", ()):
+            limit = self._reading.sentence(start)[1]
+            yield start, min((one[0] for one in ours if end <= one[0] < limit), default=limit)
         for who in self._mentions.get("customer", ()):
             spoken_to = any(
                 one[1] <= who[0] and self._reading.distance(one[1], who[0]) == 0 for one in self._mentions.get("to", ())
@@ -202,7 +212,7 @@ class _Context:
                 continue
             limit = self._reading.sentence(who[0])[1]
             said = next((s for s in says if who[1] <= s[0] < limit and self._reading.distance(who[1], s[0]) <= 6), None)
-            if said is None or any(who[0] < one[0] < said[0] for one in ours):
+            if said is None or any(who[0] < one[0] <= said[0] for one in ours):
                 continue
             yield who[0], min((one[0] for one in ours if said[1] <= one[0] < limit), default=limit)
 

@@ -30,6 +30,9 @@ _LATIN_PART = re.compile(r"[a-z][a-z']*(?![a-z*])")
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 
 
+Word = tuple[str, bool, tuple[str, ...]]  # the word, whether it goes on, and the notions it stands for
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """Notions in order; `gaps[i]` is how many words may stand before the notion i."""
@@ -63,7 +66,7 @@ class Lexicon:
     """Everything the files say, indexed for reading: words by their first letters, phrases by their rarest notion."""
 
     characters: Mapping[str, str]
-    words: Mapping[str, tuple[tuple[str, bool, str], ...]]  # first letters -> (word, goes on, notion)
+    words: Mapping[str, tuple[Word, ...]]  # filed by their first letters
     groups: Mapping[str, tuple[str, ...]]  # notions made of notions
     rules: tuple[Rule, ...]
     by_notion: Mapping[str, tuple[tuple[Phrase, Rule], ...]]
@@ -226,15 +229,18 @@ def spelled_out(written: str) -> Iterator[str]:
 
 
 def first_letters(word: str) -> str:
-    """What words are filed by: four Latin letters, two of any other script, or fewer when there are no more."""
-    return word[:4] if word[:4].isascii() else word[:2]
+    """What words are filed by: up to four Latin letters, or two of any other script."""
+    latin = word[:4]
+    while latin and not latin.isascii():
+        latin = latin[:-1]
+    return latin or word[:2]
 
 
 def _index(
     notions: Mapping[str, Iterable[str]], sounds: Mapping[str, list[str]], spellings: Mapping[str, str]
-) -> dict[str, tuple[tuple[str, bool, str], ...]]:
+) -> dict[str, tuple[Word, ...]]:
     """Every word in every spelling, filed by its first letters. Latin words are filed as they are usually written."""
-    found: dict[str, dict[tuple[str, bool, str], None]] = {}
+    meanings: dict[tuple[str, bool], dict[str, None]] = {}
     for notion, words in notions.items():
         for written in words:
             for spelled in spelled_out(str(written)):
@@ -242,8 +248,11 @@ def _index(
                     goes_on = word.endswith("*")
                     bare = word.rstrip("*").lower()
                     usual = bare if goes_on else _LATIN_PART.sub(lambda part: spellings.get(part.group(), part.group()), bare)
-                    found.setdefault(first_letters(usual), {})[usual, goes_on, notion] = None
-    return {first: tuple(entries) for first, entries in found.items()}
+                    meanings.setdefault((usual, goes_on), {})[notion] = None
+    filed: dict[str, list[Word]] = {}
+    for (word, goes_on), meant in meanings.items():
+        filed.setdefault(first_letters(word), []).append((word, goes_on, tuple(meant)))
+    return {first: tuple(entries) for first, entries in filed.items()}
 
 
 def _sounding(word: str, sounds: Mapping[str, list[str]]) -> Iterator[str]:
