@@ -1,5 +1,6 @@
 """The built-in functions of FEEL, by family, and dates, times and durations with their arithmetic."""
 
+import random
 from datetime import UTC, datetime
 
 import pytest
@@ -167,6 +168,10 @@ LISTS = pairs("""
     flatten([[1, 2], [[3]], 4]) => [1, 2, 3, 4]
     sort([3, 1, 4], function(x, y) x < y) => [1, 3, 4]
     list replace([2, 4, 7], 3, 6) => [2, 4, 6]
+    list replace([2, 4, 7], 2.5, 6) => null
+    list replace([2, 4], function(item) item = 2, 5) => null
+    list replace([2, 4], function(item, newItem) item, 5) => null
+    sort([2, 1], function(x) x) => null
     list replace([2, 4, 7, 8], function(item, newItem) item < newItem, 5) => [5, 5, 7, 8]
 """)
 
@@ -321,3 +326,19 @@ def test_the_present_is_told_or_not_known():
     value, notes = evaluate("today()")
     assert value is None
     assert "not given" in notes[0]
+
+
+ATOMS = """
+    1 | -2 | 0 | 2.5 | 1e30 | 1e6000 | null | true | "a" | "" | "(" | "2020-01-01" | [] | [1, 2, 3] | [null] | [[1], [2]] | {} | {a: 1}
+    | [{a: 1}, {a: 2}] | @"2020-01-31" | @"10:00:00" | @"10:00:00Z" | @"10:00:00@Asia/Shanghai" | @"2020-01-01T10:00:00"
+    | @"2020-01-01T10:00:00@Europe/Paris" | @"P1D" | @"-P1Y2M" | [1..3] | (< 5) | ["a".."c"] | function(x) x
+    | function(x, y) x < y | count | @"999999999-12-31"
+""".split("|")
+
+
+def test_no_call_of_a_built_in_function_is_a_crash():
+    chance = random.Random(20)
+    for name in sorted(BUILT_INS):
+        for _ in range(40):
+            arguments = ", ".join(chance.choice(ATOMS) for _ in range(chance.choice([0, 1, 1, 2, 2, 3, 3, 4])))
+            assert isinstance(feel(f"{name}({arguments})"), str)

@@ -147,6 +147,15 @@ def test_the_allowed_values_of_a_type_bound_what_may_come():
     assert findings(Model(model)) == PROVED
 
 
+def test_the_output_values_of_a_table_bound_the_table_that_builds_on_it():
+    first = table("UNIQUE", [("x", "number")], [["< 1", '"a"'], [">= 1", '"b"']], outputs=[("", '"a", "b"')])
+    second = table("UNIQUE", [("first", "string")], [['"a"', "1"], ['"b"', "2"]])
+    model = definitions(
+        input_data("x", "number"), decision("first", first, needs=["i x"]), decision("d", second, needs=["d first"])
+    )  # fmt: skip
+    assert check(Model(model))["ok"]
+
+
 def test_parts_of_a_context_are_inputs_of_their_own():
     types = [item("tPerson", components=[component("age", "number"), component("vip", "boolean")])]
     rows = [["< 18", "-", "1"], [">= 18", "true", "2"]]

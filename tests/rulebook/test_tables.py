@@ -300,6 +300,14 @@ def test_elements_in_the_namespace_of_a_model_that_declares_dmn_are_read():
     assert decide(xml).output == 1
 
 
+def test_a_decision_people_make_is_given_with_the_row():
+    model = definitions(
+        decision("Officer's word", ""), decision("d", literal('Officer\'s word + "!"'), needs=["d Officer's word"])
+    )
+    assert decide(model, **{"Officer's word": "wait"}).output == "wait!"
+    assert decide(model).error == '"Officer\'s word" has no logic; null + string is not defined'
+
+
 def test_numbers_keep_thirty_four_digits():
     model = definitions(input_data("x", "number"), decision("d", literal("x / 3"), needs=["i x"]))
     assert write(decide(model, x=Decimal(1)).output) == "0." + "3" * 34

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from anhuan.rulebook.tables import syntax
 from anhuan.rulebook.tables.document import Element, ModelRefused
 from anhuan.rulebook.tables.feel import Compute, Scope, called_with, filtered, function_of
-from anhuan.rulebook.tables.model import LOGIC, Model
+from anhuan.rulebook.tables.model import LOGIC, Model, Node
 from anhuan.rulebook.tables.reading import Reader, Unreadable
 from anhuan.rulebook.tables.table import (
     AGGREGATIONS,
@@ -218,6 +218,16 @@ class Boxes:
     def _table(self, element: Element, names: Names) -> Compute:
         logic = self.table(element, names)
         return lambda scope: logic.decide(scope).value
+
+    def table_of(self, node: Node) -> Table | None:
+        """The table a decision or knowledge model is, as data; None when its logic is none. Raises ModelRefused."""
+        logic = node.logic
+        if logic is None or logic.name != "decisionTable":
+            return None
+        names = {self.model.node(identity, node).name for identity in (*node.requires, *node.knows)}
+        holder = node.element.first("encapsulatedLogic") or node.element
+        names |= {parameter.attribute("name") for parameter in holder.all("formalParameter")}
+        return self.read_table(logic, frozenset(names))
 
     def table(self, element: Element, names: Names) -> TableLogic:
         return TableLogic(self.read_table(element, names), self.model.compiler)

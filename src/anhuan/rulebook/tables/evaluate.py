@@ -173,8 +173,9 @@ class _Run:
         return self._known[node.id]
 
     def _evaluated(self, node: Node) -> Value:
+        """Inputs, and decisions people make (no logic is given for them), come from the row."""
         graph = self._graph
-        if node.kind == "input":
+        if node.kind == "input" or (node.kind == "decision" and node.logic is None and same_name(node.name) in self._given):
             try:
                 return received(self._given.get(same_name(node.name)), graph.types[node.id])
             except Wrong as wrong:
@@ -213,6 +214,8 @@ class _Run:
         types = [graph.types.get(node.id, ANY) for node in inputs]
 
         def run(*arguments: Value) -> Value:
+            if len(arguments) != len(inputs):
+                raise Wrong(f"{service.name} takes {len(inputs)} arguments, {len(arguments)} were given")
             inner = _Run(graph, self._given, self._notes, self._at)
             for node, to, value in zip(inputs, types, arguments, strict=True):
                 inner._known[node.id] = _or_null(value, to, self._notes)  # one of its own

@@ -27,7 +27,7 @@ from anhuan.rulebook.tables.operators import (
     within,
 )
 from anhuan.rulebook.tables.reading import Reader, Unreadable
-from anhuan.rulebook.tables.signatures import BuiltIn, builtin
+from anhuan.rulebook.tables.signatures import BuiltIn, builtin, whole
 from anhuan.rulebook.tables.types import ANY, Type, belongs, built_in, fit
 from anhuan.rulebook.tables.values import NUMBERS, Date, DateTime, Function, Range, Value, Wrong
 
@@ -384,7 +384,7 @@ def filtered(scope: Scope, items: list[Value], condition: Compute) -> Value:
 
 
 def _item_at(scope: Scope, items: list[Value], position: Decimal) -> Value:
-    if position != int(position) or not 1 <= abs(position) <= len(items):
+    if not 1 <= abs(position) <= len(items) or position != int(position):
         return scope.null(f"there is no position {position} in a list of {len(items)}")
     return items[int(position) - (position > 0)]
 
@@ -394,6 +394,8 @@ def function_of(name: str, parameters: tuple[tuple[str, Type | None], ...], body
 
     def run(*arguments: Value) -> Value:
         given: dict[str, Value] = {}
+        if len(arguments) != len(parameters):
+            raise Wrong(f"{name} takes {len(parameters)} arguments, {len(arguments)} were given")
         for (parameter, of), value in zip(parameters, arguments, strict=True):
             try:
                 given[parameter] = fit(value, of) if of else value
@@ -521,7 +523,7 @@ def _steps(first: Value, last: Value) -> list[Value]:
     days = isinstance(first, Date) and isinstance(last, Date)
     if not days and not (isinstance(first, Decimal) and isinstance(last, Decimal)):
         raise Wrong(f"a loop does not run from {kind(first)} to {kind(last)}")
-    low, high = (first.ordinal, last.ordinal) if days else (int(first), int(last))
+    low, high = (first.ordinal, last.ordinal) if days else (whole(first), whole(last))
     if abs(high - low) >= MOST_TURNS:
         raise Wrong(f"a loop has at most {MOST_TURNS:,} turns")
     numbers = range(low, high + 1) if low <= high else range(low, high - 1, -1)

@@ -20,11 +20,23 @@ from anhuan.rulebook.tables.document import Element, ModelRefused
 from anhuan.rulebook.tables.feel import Compiler, Scope
 from anhuan.rulebook.tables.geometry import Opaque, Space, constant, space_of
 from anhuan.rulebook.tables.model import Model, Node, same_name
-from anhuan.rulebook.tables.operators import equal
-from anhuan.rulebook.tables.table import ANY_RULE, FIRST, PRIORITY, UNIQUE, InputClause, Table, TableLogic
+from anhuan.rulebook.tables.operators import equal, kind
+from anhuan.rulebook.tables.table import (
+    ANY_RULE,
+    COLLECT,
+    FIRST,
+    OUTPUT_ORDER,
+    PRIORITY,
+    RULE_ORDER,
+    UNIQUE,
+    InputClause,
+    Table,
+    TableLogic,
+)
 from anhuan.rulebook.tables.types import ANY, Type, belongs
 from anhuan.rulebook.tables.values import NUMBERS, Value
 
+MANY = frozenset({COLLECT, RULE_ORDER, OUTPUT_ORDER})  # policies that put out lists
 MOST_GAPS = 10
 MOST_OVERLAPS = 100
 
@@ -320,20 +332,45 @@ def _tables(model: Model) -> Iterator[tuple[str, Element, frozenset[str], Node]]
             yield f"{node.name} / {number}", element, frozenset({*names, *model.members}), node
 
 
+def _put_out(model: Model, node: Node) -> Type | None:
+    """What a required decision may come to, if it is a table of one output whose values are listed."""
+    logic = node.logic
+    outputs = list(logic.all("output")) if logic is not None and logic.name == "decisionTable" else []
+    if node.kind != "decision" or logic is None or len(outputs) != 1 or logic.attribute("hitPolicy") in MANY:
+        return None
+    holder = outputs[0].first("outputValues")
+    text = holder.text_of("text") if holder is not None else None
+    if holder is None or not text:
+        return None
+    try:
+        tests = model.tests(text, holder)
+        kinds = {kind(constant(test, model.compiler)) for test in tests.tests}
+    except (ModelRefused, Opaque):
+        return None
+    match = model.compiler.tests(tests)
+    base = kinds.pop() if len(kinds) == 1 else "Any"
+    return Type(node.name, base, allowed=lambda value: match(Scope({}, []), value) is True, allowed_text=text)
+
+
 def _types(model: Model, owner: Node) -> Callable[[InputClause], Type | None]:
     """What type an input has: the one its clause names, else that of the variable it speaks of."""
     holder = owner.element.first("encapsulatedLogic")
     names = {p.attribute("name"): p.attribute("typeRef") for p in (holder.all("formalParameter") if holder else ())}
+    narrowed: dict[str, Type] = {}
     for identity in owner.requires:
         required = model.nodes.get(identity)
         if required is not None:
             names[required.name] = required.type_name
+            narrow = _put_out(model, required)
+            if narrow is not None:
+                narrowed[same_name(required.name)] = narrow
     known = {same_name(name): type_name for name, type_name in names.items() if type_name}
 
     def of_node(node: syntax.Node) -> Type | None:
         if isinstance(node, syntax.Name):
-            name = known.get(same_name(node.name))
-            return model.type(name, owner.element) if name else None
+            name = same_name(node.name)
+            typed = model.type(known[name], owner.element) if name in known else None
+            return typed if typed is not None and typed.allowed else narrowed.get(name, typed)
         base = of_node(node.base) if isinstance(node, syntax.Path) else None
         return dict(base.fields or ()).get(node.name) if base is not None and isinstance(node, syntax.Path) else None
 

@@ -160,5 +160,7 @@ def _parameter(text: str) -> Parameter:
 
 
 def whole(number: Decimal) -> int:
-    """A number where a whole one is wanted: its fraction is cut off."""
+    """A number where a whole one is wanted: its fraction is cut off. Raises Wrong for one no place or date can have."""
+    if number.adjusted() > 18:
+        raise Wrong(f"{number} is out of reach")
     return int(number)

@@ -156,7 +156,7 @@ def string_join_within(items: List, delimiter: str | None, prefix: str | None, s
 
 def _place(items: List, position: Decimal) -> int:
     at = whole(position)
-    if at == 0 or abs(at) > len(items):
+    if at == 0 or at != position or abs(at) > len(items):
         raise Wrong(f"there is no position {write(position)} in a list of {len(items)}")
     return at - 1 if at > 0 else len(items) + at
 
