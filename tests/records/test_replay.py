@@ -12,10 +12,13 @@ from tests.records.desk import BY, LAW, MORNING
 
 from anhuan.acts import dispatch, hold
 from anhuan.core.law import Law
-from anhuan.core.vocabulary import Channel, HoldKind, LineResult, Outcome, Party
+from anhuan.core.rules.conduct import RefusedAsTimeBarred
+from anhuan.core.rules.hours import PlaceOfCare
+from anhuan.core.vocabulary import Channel, HoldKind, LineResult, Outcome, Party, RuleTopic
 from anhuan.records import replay
+from anhuan.records.account import Account
 from anhuan.records.agency import Agency
-from anhuan.records.customer import Customer
+from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.replay import Replay
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +112,26 @@ def test_what_only_the_banks_files_say_anew_is_counted_apart() -> None:
         rules=tuple(replace(r, scope=replace(r.scope, parties=frozenset(Party))) if r.id == "hold-bankruptcy" else r for r in LAW.rules),
     )  # fmt: skip
     answer = again(tighter)
+    assert (answer.asked, answer.drifted, answer.differences) == (1, 1, [])
+
+
+def test_accounts_and_points_no_longer_delivered_are_those_of_then() -> None:
+    mobile = desk.customer()
+    call(MORNING, point=mobile)
+    ContactPoint.objects.update(absent_since="2026-11-21")
+    Account.objects.update(customer_id="C2")
+    needing = desk.rule("needs-debts", RuleTopic.TIME_BARRED, RefusedAsTimeBarred())
+    placed = desk.rule("needs-point", RuleTopic.INCONVENIENT_PLACE, PlaceOfCare())
+    answer = again(replace(LAW, rules=(*LAW.rules, needing, placed), fingerprint="needs more"))
+    assert (answer.asked, answer.differences) == (1, [])
+
+
+def test_a_flag_set_since_says_nothing_on_its_topic_under_any_law() -> None:
+    mobile = desk.customer()
+    call(MORNING, point=mobile)
+    Customer.objects.update(flags=["bankrupt"])
+    foreign = replace(next(rule for rule in LAW.rules if rule.id == "hold-bankruptcy"), id="foreign-bankruptcy")
+    answer = again(replace(LAW, rules=(foreign,), fingerprint="foreign"))
     assert (answer.asked, answer.drifted, answer.differences) == (1, 1, [])
 
 

@@ -4,8 +4,9 @@ Reads only. Judged are contacts that had a permit, the bank's own and those an a
 keeps, at the instant it was given, by what was known just before: so the contact itself is left out. Rules that are the same
 in both laws are not asked again, for they said yes; with the same law, therefore, nothing changes and nothing is read.
 
-What the bank's files say (accounts, points, flags) is always of the latest night. A rule of the other law that refuses where its
-counterpart of then, asked today, refuses as well says something about the files, not about the law: that is counted as `drifted`.
+What the bank's files say (accounts, points, flags) is always of the latest night; an account or a point of the attempt that they no
+longer hold is put back. Where the law of then, asked today, refuses on a topic, the files have changed: what the other law says on
+that topic is said of the files, not of the law, and is counted as `drifted`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from anhuan.core import gate
-from anhuan.core.facts import Attempt
+from anhuan.core.facts import Attempt, Debt, Facts, Point
 from anhuan.core.law import Law, Reason, Rule
+from anhuan.core.vocabulary import Party, PointKind
 from anhuan.records import attempt as attempts
 from anhuan.records import facts
 from anhuan.records.contact import Contact, Permit, State
@@ -97,67 +99,78 @@ def replay(
     contacts = contacts.exclude(state=State.VOID).order_by("started_at", "contact_id")
     answer = Replay(contacts=contacts.count())
     changed = _Changed()
-    for contact_id, permit in _permits(contacts):
+    for contact, permit in _permits(contacts):
         if limit is not None and answer.asked >= limit:
             break
         was, now = then(permit.at, tuple(permit.packs)), other(permit.at)
-        _judge_again(contact_id, permit, answer, was=was, now=now, changed=changed)
+        _judge_again(contact, permit, answer, was=was, now=now, changed=changed)
         answer.judged += 1
         if progress is not None:
             progress("replay", answer.judged, answer.contacts)
     return answer
 
 
-def _permits(contacts: QuerySet[Contact]) -> Iterator[tuple[UUID, Permit]]:
+def _permits(contacts: QuerySet[Contact]) -> Iterator[tuple[Contact, Permit]]:
     """All these contacts in their order with their permits, some thousands at a time, with no cursor held open in between."""
     rest = contacts
-    while batch := list(rest.only("contact_id", "permit_id", "started_at")[:_BATCH]):
+    while batch := list(rest.only("contact_id", "permit_id", "started_at", "point_kind")[:_BATCH]):
         found = Permit.objects.in_bulk([contact.permit_id for contact in batch])
-        yield from ((contact.contact_id, found[contact.permit_id]) for contact in batch if contact.permit_id is not None)
+        yield from ((contact, found[contact.permit_id]) for contact in batch if contact.permit_id is not None)
         last = batch[-1]
         rest = contacts.filter(Q(started_at__gt=last.started_at) | Q(started_at=last.started_at, pk__gt=last.pk))
 
 
-def _judge_again(contact_id: UUID, permit: Permit, answer: Replay, *, was: Law, now: Law, changed: _Changed) -> None:
-    """Ask the rules that differ, and those of then where one of the others refuses."""
+def _judge_again(contact: Contact, permit: Permit, answer: Replay, *, was: Law, now: Law, changed: _Changed) -> None:
+    """Ask the rules that differ, and the law of then where one of them refuses."""
     if permit.law == now.fingerprint:
         return
     attempt = attempts.read(permit.attempt)
     if not isinstance(attempt, Attempt):
         raise TypeError("a permit keeps an attempt that can be read")
     rebuilt = was.fingerprint == permit.law
-    rules_then, rules_now = changed.of(was, now) if rebuilt else (replace(was, rules=()), now)
-    if not rules_now.concerning(attempt):
+    rules = changed.of(was, now) if rebuilt else now
+    if not rules.concerning(attempt):
         return
     answer.asked += 1
     answer.unrebuilt += not rebuilt
     known = facts.facts_for(
         permit.customer_id, at=permit.at, known=permit.at - _JUST_BEFORE, since=permit.at - facts.reach(now)
     )
-    verdict = gate.check(attempt, known, rules_now, permit.at)
+    known = _put_back(known, attempt, contact)
+    verdict = gate.check(attempt, known, rules, permit.at)
     if isinstance(verdict, gate.Permit):
         return
-    base = gate.check(attempt, known, rules_then, permit.at)
-    refused_then = set() if isinstance(base, gate.Permit) else {reason.rule.id for reason in base.reasons}
-    reasons = tuple(reason for reason in verdict.reasons if reason.rule.id not in refused_then)
+    base = gate.check(attempt, known, was, permit.at) if rebuilt else None
+    changed_topics = {reason.rule.topic for reason in base.reasons} if isinstance(base, gate.Refusal) else set()
+    reasons = tuple(reason for reason in verdict.reasons if reason.rule.topic not in changed_topics)
     if not reasons:
         answer.drifted += 1
         return
     answer.differences.append(
-        Difference(contact_id, permit.customer_id, attempt, permit.at, permit.law, now.fingerprint, reasons)
+        Difference(contact.contact_id, permit.customer_id, attempt, permit.at, permit.law, now.fingerprint, reasons)
     )
 
 
+def _put_back(known: Facts, attempt: Attempt, contact: Contact) -> Facts:
+    """The facts with the accounts and the point of an attempt, which were on file when it was permitted."""
+    debts = {debt: Debt(debt) for debt in attempt.debts} | dict(known.debts)
+    points = dict(known.points)
+    if attempt.point and attempt.point not in points and contact.point_kind:
+        third = attempt.party is not Party.DEBTOR
+        points[attempt.point] = Point(attempt.point, PointKind(contact.point_kind), of_third_person=third)
+    return replace(known, debts=debts, points=points)
+
+
 class _Changed:
-    """The rules in which two laws differ, found once a pair of laws."""
+    """The rules of a law that another one does not have alike, found once a pair of laws."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], tuple[Law, Law]] = {}
+        self._found: dict[tuple[str, str], Law] = {}
 
-    def of(self, was: Law, now: Law) -> tuple[Law, Law]:
+    def of(self, was: Law, now: Law) -> Law:
         key = (was.fingerprint, now.fingerprint)
         if key not in self._found:
-            self._found[key] = (_without(was, now), _without(now, was))
+            self._found[key] = _without(now, was)
         return self._found[key]
 
 
