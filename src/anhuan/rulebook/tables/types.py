@@ -39,7 +39,7 @@ SYNONYMS = {
     "dateTime": "date and time", "dayTimeDuration": "days and time duration", "daysTimeDuration": "days and time duration",
     "dayAndTimeDuration": "days and time duration", "yearMonthDuration": "years and months duration",
     "yearsMonthsDuration": "years and months duration", "yearAndMonthDuration": "years and months duration",
-    "any": "Any", "<Undefined>": "Any", "Undefined": "Any", "": "Any",
+    "integer": "number", "long": "number", "double": "number", "any": "Any", "<Undefined>": "Any", "Undefined": "Any", "": "Any",
 }  # fmt: skip
 
 
