@@ -99,7 +99,7 @@ def test_the_corpus_is_judged_as_its_writers_judge():
     assert alarms <= ALARMS
 
 
-RECALL, PRECISION, ALARMS = 0.95, 0.75, 0.02  # ratchets: raise them, never lower them
+RECALL, PRECISION, ALARMS = 0.98, 0.8, 0.01  # ratchets: raise the first two, lower the third, never the other way
 
 
 # --- Denial, report, warning, question ----------------------------------------------------------------------------

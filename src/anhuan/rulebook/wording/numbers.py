@@ -35,7 +35,7 @@ REASONS = {
 _GAP = r"[ \-.]?"
 _IDENTITY = re.compile(rf"(?<![\dx])\d{{6}}{_GAP}(?:18|19|20)\d{{2}}{_GAP}(?:[\d*]{_GAP}){{7}}[\dx*](?![\dx])")
 _OLD_IDENTITY = re.compile(r"(?:身份证|证件)(?:号码|号)?[:是为]?\s*(\d{15})(?!\d)")
-_SAID_IDENTITY = re.compile(r"(?:身份证|证件|id)(?:号码|号| no\.?| number)?[:是为\s]*$")
+_SAID_IDENTITY = re.compile(r"(?:身份证|证件|id)(?:号码|号| no\.?| number)?[^\d。;\n]{0,6}$")
 _SOCIAL = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\d-])")
 _SAID_SOCIAL = re.compile(
     r"\b(?:ssn|social security(?: number| no\.?)?|social)\b[^\d\n]{0,12}(\d{3}[- ]?\d{2}[- ]?\d{4})(?!\d)"
