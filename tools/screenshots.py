@@ -34,8 +34,15 @@ SHOWN = (
     ("cases", "en", "light"),
     ("case", "en", "light"),
     ("case", "zh-hans", "dark"),
+    ("gate", "en", "light"),
+    ("gate", "zh-hans", "light"),
+    ("compliance", "en", "light"),
+    ("compliance", "zh-hans", "dark"),
 )
-PAGES = {"dashboard": "/", "cases": "/cases/?bucket=2&bucket=3", "case": "", "nights": "/nights/", "night": ""}
+PAGES = {
+    "dashboard": "/", "cases": "/cases/?bucket=2&bucket=3", "case": "", "gate": "", "nights": "/nights/", "night": "",
+    "compliance": "/compliance/", "rulebook": "/compliance/rulebook/", "replay": "/compliance/replay/?run=1&law=uk&law=house",
+}  # fmt: skip
 SHORT = {"en": "en", "zh-hans": "zh"}
 
 
@@ -56,13 +63,13 @@ def main() -> int:
     with serving(environment) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         password = (home / "secrets/demo_password").read_text().strip()
-        case_id = moving_case(environment)
+        case_id, busy_id = moving_case(environment), busy_case(environment)
         views = list(product(PAGES, SHORT, ("light", "dark"))) if asked.all else list(SHOWN)
         for language, theme in sorted({(language, theme) for _, language, theme in views}):
             page = sign_in(browser, address, password, language=language, theme=theme, size=(width, height))
             for name in [name for name, *rest in views if tuple(rest) == (language, theme)]:
                 file = folder / f"{name}-{SHORT[language]}-{theme}.png"
-                photograph(page, address, name, file, case_id=case_id)
+                photograph(page, address, name, file, case_id=busy_id if name == "gate" else case_id)
                 print(file)
             page.context.close()
         browser.close()
@@ -111,9 +118,21 @@ def moving_case(environment: dict[str, str]) -> str:
     return str(chosen["case_id"])
 
 
+def busy_case(environment: dict[str, str]) -> str:
+    """The id of a case with a hard-worked telephone: the first of those whose budgets are nearly used."""
+    script = (
+        "from anhuan import settings; settings.start()\n"
+        "from anhuan.records.contact import Refusal\n"
+        "found = Refusal.objects.filter(reasons__contains=[{'rule': 'cn.unanswered_per_number'}]).order_by('-at', '-id').first()\n"
+        "print(found.customer_id if found else '')"
+    )
+    told = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
+    return told.stdout.strip() or moving_case(environment)
+
+
 def photograph(page: Page, address: str, name: str, file: Path, *, case_id: str) -> None:
     """One page, whole; the night is the last one."""
-    if name == "case":
+    if name in {"case", "gate"}:
         page.goto(f"{address}/cases/{case_id}/")
     elif name == "night":
         page.goto(f"{address}/nights/")

@@ -24,7 +24,7 @@ from anhuan.acts import law as laws
 from anhuan.acts.dispatch import Unfit
 from anhuan.core.facts import Attempt
 from anhuan.core.law import Law
-from anhuan.core.vocabulary import Purpose
+from anhuan.core.vocabulary import LineResult, Purpose
 from anhuan.records import access, identity
 from anhuan.records import attempt as attempts
 from anhuan.records.attempt import Fault
@@ -195,5 +195,5 @@ def _contact(contact: Contact) -> Deed:
         at=contact.started_at, channel=contact.channel, party=contact.party, purpose=contact.purpose, actor=contact.actor,
         by=contact.by, inbound=contact.direction == "inbound",
         result=result if result and contact.state == State.COMPLETED else (("state", contact.state),),
-        tone=_TONES[contact.state],
+        tone="plain" if contact.line_result not in {"", LineResult.CONNECTED} else _TONES[contact.state],
     )  # fmt: skip
