@@ -14,7 +14,7 @@ BIN := .venv/bin
 DONE := .venv/.done
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-all check fmt bench screenshots reference browser clean
+.PHONY: help setup demo test test-all check fmt bench screenshots reference browser clean mutants
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test: setup browser  ## everything that is quick: at most ten minutes
 
 test-all: setup browser  ## also what takes long: chaos, bank-sized nights
 	$(BIN)/pytest $(ARGS)
+
+mutants: setup  ## change the core one thing at a time and see whether a test notices (ARGS="gate rules/caps")
+	$(BIN)/python tools/mutate.py $(ARGS)
 
 # Everything is looked at before it fails. Asked without a database, Django warns that it cannot compare the migrations
 # with what is applied; nothing is applied here.

@@ -61,6 +61,7 @@ _LAWFUL_VOICEMAIL = frozenset(
 STANDARD_BREATHING_DATES = 60
 DATES_AFTER_CRISIS = 30
 DATES_OF_ADVISER_PLAN = 30
+_NEEDED = object()
 _ONE_AT_A_TIME = frozenset({HoldKind.PLAN, HoldKind.BREATHING_SPACE})
 
 
@@ -83,6 +84,7 @@ class ContactScenario:
 def read_scenario(told: Lines, path: Path) -> ContactScenario:
     """One scenario of a file of the contact family; RulebookError with its line for what cannot be read."""
     read = _Reader(path, told)
+    read.only(told, "scenario")
     attempt_told = read.mapping(told, "attempt")
     expect = read.mapping(told, "expect")
     at = read.instant(attempt_told, "at")
@@ -157,7 +159,23 @@ class _Reader:
         found = self.need(told, key)
         if not isinstance(found, Lines):
             raise self.wrong(told.at(key), f"{key} 应为键值映射", f"{key} is a mapping")
+        self.only(found, key)
         return found
+
+    def only(self, told: Lines, form: str) -> None:
+        """Every key of a mapping is known: what is mistyped must not pass for what is in order."""
+        for key in told:
+            if key not in _KEYS[form]:
+                known = ", ".join(sorted(_KEYS[form]))
+                raise self.wrong(told.at(key), f"{form} 没有 {key}；可用：{known}", f"{form} has no {key}; it has {known}")
+
+    def one_of(self, told: Lines, key: str, usual: str, *others: str) -> str:
+        """A word out of a few; the usual one where none is told."""
+        word = told.get(key, usual)
+        if word not in {usual, *others}:
+            words = ", ".join((usual, *others))
+            raise self.wrong(told.at(key), f"“{word}”不在取值之列：{words}", f"{word!r} is none of {words}")
+        return str(word)
 
     def instant(self, told: Lines, key: str) -> datetime:
         try:
@@ -180,7 +198,7 @@ class _Reader:
             raise self.wrong(told.at(key), f"{key} 应为日期", f"{key} is a date: '2026-06-10'") from None
 
     def word(self, kind: type[StrEnum], told: Lines, key: str, default: Any = None) -> Any:
-        value = told.get(key, default)
+        value = self.need(told, key) if default is _NEEDED else told.get(key, default)
         if value is None:
             return None
         try:
@@ -195,12 +213,12 @@ class _Reader:
     # --- the attempt ---
 
     def attempt(self, told: Lines) -> Attempt:
-        party = self.word(Party, told, "party")
+        party = self.word(Party, told, "party", _NEEDED)
         return Attempt(
             id=str(self.scenario["id"]),
-            channel=self.word(Channel, told, "channel"),
+            channel=self.word(Channel, told, "channel", _NEEDED),
             party=party,
-            purpose=self.word(Purpose, told, "purpose"),
+            purpose=self.word(Purpose, told, "purpose", _NEEDED),
             debts=frozenset(self.need(told, "debts")),
             actor=self.actor,
             person=told.get("person", ""),
@@ -222,12 +240,12 @@ class _Reader:
             if "voicemail_items" in told
             else _LAWFUL_VOICEMAIL,
             letter_items=self.words(LetterItem, told, "letter_items") if "letter_items" in told else frozenset(LetterItem),
-            postcard=told.get("form", "letter") == "postcard",
-            to_occupier=told.get("addressee", "named") == "occupier",
+            postcard=self.one_of(told, "form", "letter", "postcard", "calling_card") == "postcard",
+            to_occupier=self.one_of(told, "addressee", "named", "occupier") == "occupier",
             staff_count=told.get("staff_count", 2),
             enters_premises=told.get("enters_premises", False),
             entry_consent=told.get("entry_consent", False),
-            private_device=told.get("device", "official") == "private",
+            private_device=self.one_of(told, "device", "official", "private") == "private",
         )
 
     # --- the facts ---
@@ -247,7 +265,7 @@ class _Reader:
             contacts=tuple(sorted(story.contacts, key=lambda contact: contact.at)),
             status=self.words(DebtorStatus, debtor, "status"),
             attorney=self.attorney(debtor.get("attorney")),
-            whereabouts=debtor.get("whereabouts", "unknown"),
+            whereabouts=self.one_of(debtor, "whereabouts", "unknown", "home", "work"),
             points=points | self.points_of_passing(points, attempt),
             people=people,
             consents=tuple(sorted(story.consents, key=lambda consent: consent.at)),
@@ -265,6 +283,7 @@ class _Reader:
         )
 
     def debt(self, told: Lines) -> Debt:
+        self.only(told, "debt")
         return Debt(
             id=str(told["id"]),
             time_barred=told.get("time_barred", False),
@@ -277,6 +296,7 @@ class _Reader:
         if "person" not in attempt:
             yield Person("", self.word(Party, attempt, "party"))
         for told in self.scenario.get("people", ()):
+            self.only(told, "person")
             yield Person(
                 id=str(self.need(told, "id")),
                 relation=self.word(Party, told, "relation"),
@@ -287,16 +307,18 @@ class _Reader:
     def attorney(self, told: Any) -> Attorney | None:
         if told is None:
             return None
+        self.only(told, "attorney")
         return Attorney(told.get("contact_known", True), frozenset(told["debts"]) if "debts" in told else None)
 
     def points(self, debtor: Lines) -> dict[str, Point]:
         found = {}
         for told in debtor.get("points", ()):
+            self.only(told, "point")
             point = Point(
                 id=str(self.need(told, "id")),
-                kind=self.word(PointKind, told, "kind"),
-                of_third_person=told.get("belongs_to", "debtor") == "third_person",
-                company_domain=told.get("domain", "public") == "company",
+                kind=self.word(PointKind, told, "kind", _NEEDED),
+                of_third_person=self.one_of(told, "belongs_to", "debtor", "third_person") == "third_person",
+                company_domain=self.one_of(told, "domain", "public", "company") == "company",
                 properly_obtained_by_prior_collector=told.get("properly_obtained_by_prior_collector", False),
                 used_by_last_collector=told.get("used_by_last_collector", False),
             )
@@ -315,17 +337,18 @@ class _Reader:
 
     def tell(self, story: _Story, event: Lines, number: int, points: Mapping[str, Point]) -> None:
         name = str(self.need(event, "event"))
+        if name not in _KEYS:
+            raise self.wrong(event.at("event"), f"未知的事件 {name}", f"there is no event {name}")
+        self.only(event, name)
         if name == "contact":
             story.contacts.append(self.contact(event, number, points))
         elif name in _HOLDS:
             self.hold(story, event, *_HOLDS[name])
         elif name in _EVENTS:
             _EVENTS[name](self, story, event)
-        elif name not in _WITHOUT_EFFECT:
-            raise self.wrong(event.at("event"), f"未知的事件 {name}", f"there is no event {name}")
 
     def contact(self, told: Lines, number: int, points: Mapping[str, Point]) -> Contact:
-        channel = self.word(Channel, told, "channel")
+        channel = self.word(Channel, told, "channel", _NEEDED)
         point = told.get("point", MAIN_POINT)
         line = self.word(LineResult, told, "line_result")
         if channel in {Channel.VOICEMAIL, Channel.RINGLESS_VOICEMAIL}:
@@ -335,7 +358,7 @@ class _Reader:
             id=told.get("id", f"#{number}"),
             at=self.when(told),
             channel=channel,
-            direction=self.word(Direction, told, "direction"),
+            direction=self.word(Direction, told, "direction", _NEEDED),
             party=self.word(Party, told, "party", Party.DEBTOR),
             person=told.get("person", ""),
             point=point,
@@ -386,7 +409,7 @@ class _Reader:
         ]
 
     def stopped(self, story: _Story, told: Lines) -> None:
-        story.opt_outs.append(OptOut(self.when(told), self.word(Channel, told, "channel"), told.get("point")))
+        story.opt_outs.append(OptOut(self.when(told), self.word(Channel, told, "channel", _NEEDED), told.get("point")))
 
     def ceased(self, story: _Story, told: Lines) -> None:
         if told.get("written") and story.ceased is None:
@@ -493,7 +516,52 @@ _EVENTS: Mapping[str, Callable[[_Reader, _Story, Lines], None]] = {
 }
 
 # Told for colour: a notice counts when it arrives, an offer opens no debt, and validation judges no contact.
-_WITHOUT_EFFECT = frozenset({"cease_notice_sent", "person_offered_payment", "validation_notice_sent"})
+_OF_COLOUR = frozenset({"cease_notice_sent", "person_offered_payment", "validation_notice_sent"})
+
+_ATTRIBUTES = (
+    "identifies_institution recorded includes_opt_out id_shown agency_announced agency_listed discloses_debt says voicemail_items "
+    "letter_items form addressee staff_count enters_premises entry_consent device"
+)
+_KEYS: Mapping[str, frozenset[str]] = {
+    form: frozenset(
+        f"{keys} at event id".split() if form in {"contact", *_HOLDS, *_EVENTS} or form in _OF_COLOUR else keys.split()
+    )
+    for form, keys in {
+        "scenario": "id title law topic cite force basis confidence ambiguous debtor debts people history attempt expect reason",
+        "debtor": "timezones status attorney whereabouts points",
+        "attorney": "contact_known debts unresponsive_since",
+        "point": "id kind belongs_to shared domain properly_obtained_by_prior_collector used_by_last_collector",
+        "debt": "id time_barred refused_as_time_barred in_collection_procedures",
+        "person": "id relation joint_use_proven renounced",
+        "expect": "verdict presumed_violation rules",
+        "attempt": "channel at queued_at read_at party person point purpose debts actor automated session_of in_reply_to "
+        f"claimed_factor route {_ATTRIBUTES}",
+        "contact": "channel direction party person point line_result outcome debts actor automated purpose in_reply_to",
+        **{event: "debts months written" if of_debts else "" for event, (_, _, of_debts) in _HOLDS.items()},
+        "consent": "covers given_to from until channel point person debts limit_per_day recorded",
+        "consent_revoked": "covers",
+        "stop_channel": "channel written",
+        "opt_out": "channel point",
+        "cease_notice_received": "written",
+        "cease_notice_sent": "written",
+        "inconvenient_time": "weekdays from until until_date channel told_to",
+        "inconvenient_place": "place",
+        "employer_prohibits": "",
+        "bad_time_stated": "contact",
+        "moved": "timezones",
+        "wrong_number_learned": "point",
+        "person_refused": "person",
+        "person_invited": "person",
+        "person_offered_payment": "person",
+        "breathing_space_started": "kind",
+        "crisis_treatment_ended": "",
+        "breathing_space_ended": "",
+        "adviser_plan_in_preparation": "",
+        "validation_notice_sent": "channel",
+        "email_transfer_notice_sent": "point opt_out_until",
+        "reassigned_number_checked": "point reassigned",
+    }.items()
+}
 
 
 def read_scenarios(path: Path) -> list[ContactScenario]:
