@@ -50,8 +50,10 @@ $(DONE)/frontend: $(DONE)/packages package.json package-lock.json tools/vendor.p
 demo: setup  ## a made-up bank, worked through night by night, and its site (DEMO_EXIT=1: end once it answered)
 	@$(BIN)/anhuan demo
 
-bench: setup  ## one bank-sized night against the floor of this machine (ARGS="--accounts 1000000")
-	@$(BIN)/python bench/night.py $(ARGS)
+NAME ?= night
+
+bench: setup  ## measure on this machine: NAME=night (ARGS="--accounts 1000000"), gate or strategy
+	@$(BIN)/python bench/$(NAME).py $(ARGS)
 
 # --- Judging it ---------------------------------------------------------------------------------------------------
 

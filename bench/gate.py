@@ -19,7 +19,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +29,7 @@ SCRATCH = ROOT / "var" / "bench" / "gate"
 RESULTS = ROOT / "bench" / "results"
 AT = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
 GOALS = {
+    "check": {"checks_per_second": 100_000},
     "door": {"permits_per_second": 800, "p99_milliseconds": 20.0},
     "facts_for_many": {"seconds": 15.0},
 }
@@ -213,9 +214,50 @@ def facts_for_many(customers: int = 300_000, each: int = 10) -> dict[str, Any]:
     }
 
 
+# --- the pure function --------------------------------------------------------------------------------------------
+
+
+def check(*, checks: int = 100_000, history: int = 50) -> dict[str, Any]:
+    """Checks a second on one core: the full law of China, and a debtor with so many calls in the last three weeks.
+
+    The floor is a loop of the same length around a function that does nothing but say yes.
+    """
+    from anhuan.core.facts import Attempt, Contact, Debt, Facts
+    from anhuan.core.gate import check as judge
+    from anhuan.core.vocabulary import Channel, Direction, LineResult, Outcome, Party, PointKind, Purpose
+
+    law = cn_law()
+    calls = [
+        Contact(
+            id=str(number), at=AT - timedelta(hours=480 - 9.4 * number), channel=Channel.CALL, direction=Direction.OUTBOUND,
+            line_result=LineResult.NO_ANSWER if number % 5 else LineResult.CONNECTED,
+            outcome=None if number % 5 else Outcome.CONVERSATION, debts=frozenset({"a"}), point_kind=PointKind.MOBILE,
+        )
+        for number in range(history)
+    ]  # fmt: skip
+    facts = Facts(("Asia/Shanghai",), {"a": Debt("a")}, tuple(calls))
+    attempt = Attempt(
+        "bench", Channel.CALL, Party.DEBTOR, Purpose.COLLECT, frozenset({"a"}), automated=False,
+        identifies_institution=True, recorded=True, says=frozenset(),
+    )  # fmt: skip
+    instants = [AT + timedelta(seconds=n % 20_000) for n in range(checks)]
+    seconds = {}
+    for name, asked in (("gate", judge), ("floor", lambda *_: True)):
+        started = time.process_time()
+        for at in instants:
+            asked(attempt, facts, law, at)
+        seconds[name] = time.process_time() - started
+    return {
+        "rules": len(law.concerning(attempt)),
+        "history": history,
+        "checks_per_second": round(checks / seconds["gate"]),
+        "times_the_floor": round(seconds["gate"] / seconds["floor"], 1),
+    }
+
+
 # --- all of it ----------------------------------------------------------------------------------------------------
 
-PARTS: dict[str, Callable[..., dict[str, Any]]] = {"door": door, "facts_for_many": facts_for_many}
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {"check": check, "door": door, "facts_for_many": facts_for_many}
 
 
 def main() -> int:
