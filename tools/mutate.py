@@ -190,7 +190,7 @@ def _gathered(node: ast.Set) -> Iterator[tuple[ast.AST, Change]]:
 
 
 def _answered(node: ast.Return) -> Iterator[tuple[ast.AST, Change]]:
-    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
+    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value in {None, False}):
         yield node, _swap(node, "value", ast.Constant(None))
 
 

@@ -16,12 +16,14 @@ from tests.core.questions import (
     law,
     moment,
     reasons,
+    talk,
 )
 
 from anhuan.core import gate
-from anhuan.core.facts import Attempt, OptOut, PlaceBar, TimeBlock
+from anhuan.core.facts import Attempt, Debt, OptOut, PlaceBar, Point, TimeBlock
+from anhuan.core.rules import TESTS, caps, holds, hours, parties
 from anhuan.core.rules.caps import Spacing
-from anhuan.core.vocabulary import Channel, Covers, HoldKind, LineResult, Outcome, Party, PointKind, Purpose
+from anhuan.core.vocabulary import Channel, Covers, Direction, HoldKind, LineResult, Outcome, Party, PointKind, Purpose
 
 TICK = timedelta(microseconds=1)
 
@@ -117,3 +119,111 @@ def test_every_attribute_of_an_attempt_is_stated_by_the_builder_of_these_tests()
     left_out = {"session_of", "in_reply_to", "claimed_factor", "route"}
     assert {each.name for each in fields(Attempt) if getattr(attempt(), each.name) is None} == left_out
     assert Outcome.DROPPED  # the words of the gate are closed
+
+
+NEEDS = {
+    hours.QuietHours: {"timezones", "consents"},
+    hours.PublicHoliday: set(),
+    hours.StatedBlock: {"timezones", "time_blocks", "consents"},
+    hours.BadTime: {"bad_times"},
+    hours.BarredPlace: {"points", "place_bars", "whereabouts"},
+    hours.PlaceOfCare: {"points"},
+    caps.Cap: {"timezones", "contacts", "consents", "points", "wrong_numbers"},
+    caps.Spacing: {"contacts"},
+    parties.UnrelatedPerson: {"people", "status"},
+    parties.SealedUntilLost: {"people", "status", "contacts", "points"},
+    parties.SealedByRefusal: {"people", "status", "refused_by"},
+    parties.OneThirdPersonAtATime: {"people", "status", "contacts"},
+    parties.OutsideCircle: {"consents"},
+    parties.NumberOfAnother: {"points", "wrong_numbers", "number_checks"},
+    parties.LocatedOnce: {"contacts", "invited_by"},
+    parties.StatusBar: {"status"},
+    parties.Represented: {"attorney"},
+    holds.Held: {"holds", "timezones"},
+    holds.Ceased: {"ceased_at"},
+    holds.OptedOut: {"opt_outs", "consents", "timezones"},
+    holds.VoiceConsent: {"points", "consents"},
+    holds.ElectronicRoute: {"contacts", "points", "consents", "transfer_notices", "number_checks", "timezones"},
+    **{TESTS[name]: set() for name in (
+        "must_be", "at_least", "never", "no_uninvited_entry", "never_says", "no_suit_on_time_barred", "refused_as_time_barred",
+        "letter_shows", "voicemail_holds",
+    )},
+}  # fmt: skip
+"""The facts each kind of rule cannot do without; a fact that nobody could learn is refused by these."""
+
+
+def test_every_kind_of_rule_says_which_facts_it_cannot_do_without():
+    assert {test: set(test.needs) for test in TESTS.values()} == NEEDS
+
+
+# --- caps -----------------------------------------------------------------------------------------------------------
+
+
+def capped(known, wanted=None, *, zone="Asia/Shanghai", at="2026-06-10 16:00", **values):
+    """What a cap says by itself; two calls a day to one person but for the values told."""
+    usual = {"limit": 2, "dates": 1, "channels": frozenset({Channel.CALL}), "per": frozenset({"person"}), "zone": zone}
+    return caps.Cap(**{**usual, **values}).refuses(gate.Asked(wanted or attempt(), known, {}, moment(at, zone)))
+
+
+TWO = ("2026-06-10 10:00", "2026-06-10 11:00")
+
+
+def test_a_cap_counts_replies_and_wrong_numbers_unless_it_skips_them():
+    answers = facts(*(contact(at, in_reply_to="k") for at in TWO))
+    assert capped(answers) is not None
+    assert capped(answers, skips=frozenset({"bank_holidays"})) is not None
+    assert capped(answers, skips=frozenset({"replies"})) is None
+    wrong = facts(*(contact(at, point="m1") for at in TWO), wrong_numbers=frozenset({"m1"}))
+    assert capped(wrong) is not None
+    assert capped(wrong, skips=frozenset({"replies"})) is not None
+    assert capped(wrong, skips=frozenset({"wrong_number"})) is None
+    banks = facts(*map(contact, TWO))
+    assert capped(banks, skips=frozenset({"replies"})) is not None
+    assert capped(banks, skips=frozenset({"bank"})) is None
+
+
+def test_a_cap_on_outcomes_counts_a_connected_call_of_unknown_outcome_and_no_other():
+    talks = frozenset({Outcome.CONVERSATION})
+    assert capped(facts(*(contact(at, line_result=LineResult.CONNECTED) for at in TWO)), outcomes=talks) is not None
+    assert capped(facts(*map(contact, TWO)), outcomes=talks) is None
+    assert capped(facts(*(talk(at, Outcome.DROPPED) for at in TWO)), outcomes=talks) is None
+    assert capped(facts(*(talk(at, Outcome.CONVERSATION) for at in TWO)), outcomes=talks) is not None
+
+
+def test_a_cap_for_debts_in_procedures_binds_agencies_always_and_the_bank_only_then():
+    idle = facts(*map(contact, TWO), debts={"card": Debt("card", in_collection_procedures=False)})
+    per_debt = {"per": frozenset({"debt"}), "procedures": True}
+    assert capped(idle, **per_debt) is None
+    assert capped(idle, attempt(actor="agency:A"), **per_debt) is not None
+    assert capped(idle, per=frozenset({"debt"})) is not None
+    assert capped(idle, per=frozenset({"person"}), procedures=True) is not None
+
+
+def test_a_contact_at_a_point_of_unknown_kind_counts_for_every_class_of_points():
+    unknown = facts(*(contact(at, point_kind=None) for at in TWO))
+    assert capped(unknown, at_points="mobile_or_home") is not None
+    assert capped(unknown, attempt(point="desk"), at_points="elsewhere") is not None
+    desk = replace(unknown, points={"desk": Point("desk", PointKind.WORK_PHONE)})
+    assert capped(desk, attempt(point="desk"), at_points="elsewhere") is not None
+    assert capped(desk, attempt(point="desk"), at_points="mobile_or_home") is None
+
+
+def test_texts_sent_while_a_consent_to_calls_runs_are_counted():
+    agreed = (consent("2026-06-10 09:00", Covers.FREQUENCY, given_to="bank"),)
+    both = frozenset({Channel.CALL, Channel.SMS})
+    skip = {"skips": frozenset({"consented"}), "channels": both}
+    assert capped(facts(*map(contact, TWO), consents=agreed), **skip) is None
+    texts = [contact(at, channel=Channel.SMS) for at in TWO]
+    assert capped(facts(*texts, consents=agreed), **skip) is not None
+
+
+def test_spacing_heeds_a_ringing_call_and_no_call_of_the_person():
+    spaced = Spacing(5)
+    wanted, at = attempt(), moment("2026-06-10 10:04")
+    assert spaced.refuses(gate.Asked(wanted, facts(contact("2026-06-10 10:00", line_result=None)), {}, at)) is not None
+    missed = contact("2026-06-10 10:00", direction=Direction.INBOUND)
+    assert spaced.refuses(gate.Asked(wanted, facts(missed), {}, at)) is None
+    text = contact("2026-06-10 10:00", channel=Channel.SMS)
+    assert spaced.refuses(gate.Asked(wanted, facts(text), {}, at)) is None
+    assert spaced.refuses(gate.Asked(wanted, facts(contact("2026-06-10 10:00")), {}, at)) is not None
+    assert Spacing(5, frozenset({"bank"})).refuses(gate.Asked(wanted, facts(contact("2026-06-10 10:00")), {}, at)) is None

@@ -16,7 +16,7 @@ from anhuan.core.facts import MAIN_POINT, Consent, Contact
 from anhuan.core.law import Ground, Stricter
 from anhuan.core.vocabulary import BANK, CALLS, Channel, Covers, Direction, LineResult, Outcome, PointKind
 
-MOBILE_OR_HOME = frozenset({PointKind.MOBILE, PointKind.HOME_PHONE, PointKind.HOME_ADDRESS, PointKind.PERSONAL_EMAIL})
+MOBILE_OR_HOME = frozenset({PointKind.MOBILE, PointKind.HOME_PHONE})
 _UNANSWERED = frozenset({LineResult.NO_ANSWER, LineResult.VOICEMAIL})
 
 
