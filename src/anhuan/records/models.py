@@ -16,6 +16,7 @@ from anhuan.records.night import Night, NightStep
 from anhuan.records.payment import Payment
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff
+from anhuan.records.strategy import Proposal, StrategyVersion
 
 __all__ = [
     "Account",
@@ -42,9 +43,11 @@ __all__ = [
     "PlaceBar",
     "PointFinding",
     "Promise",
+    "Proposal",
     "Refusal",
     "Revocation",
     "SetAsideRow",
     "Staff",
+    "StrategyVersion",
     "TimeBlock",
 ]

@@ -1,0 +1,144 @@
+"""Versions of strategies, and what each night wanted of each customer because of them.
+
+Knows their shape, and which version is live on a business date. A version is kept for ever: PostgreSQL itself refuses to delete
+one, or to change what it is (third migration). Who may take one on its way is `acts.strategy`; what a model means is
+`portfolio.strategy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from anhuan.core.vocabulary import Heap
+
+
+class StrategyState(StrEnum):
+    """The way of a version; `retired` is one that is over, or will be on its `live_until`."""
+
+    DRAFT = "draft"
+    CHECKED = "checked"
+    SIMULATED = "simulated"
+    APPROVED = "approved"
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+class ProposalState(StrEnum):
+    """What became of an action wanted; all but `withdrawn` are said by the night."""
+
+    PROPOSED = "proposed"
+    HELD = "held"
+    REFUSED = "refused"
+    NO_CAPACITY = "no_capacity"
+    WITHDRAWN = "withdrawn"
+
+
+HEAPS = {
+    ProposalState.PROPOSED: Heap.PROPOSED,
+    ProposalState.HELD: Heap.HELD,
+    ProposalState.REFUSED: Heap.REFUSED,
+    ProposalState.NO_CAPACITY: Heap.NO_CAPACITY,
+}
+"""In which heap a customer's overdue accounts are, by what her proposal came to."""
+
+
+class StrategyVersion(models.Model):
+    """Version `number` of the strategy `name` 策略: a decision model, byte for byte, and how customers are dealt out to arms.
+
+    `fingerprint` is the SHA-256 of `model`; `decision` the decision asked for. `arms` maps an arm to its share ("0.05"), one
+    named `hold_out` is not contacted; `seed` makes the deal. `findings` is what the prover and the columns had against it:
+    `[{"code", "decision", "message_zh", "message_en"}]`, empty when proved; NULL while nobody has asked. Live on business
+    dates from `live_from` to just before `live_until` (empty: open).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=40, db_collation="C")
+    number = models.IntegerField()
+    model = models.BinaryField()
+    fingerprint = models.CharField(max_length=64)
+    decision = models.TextField()
+    seed = models.CharField(max_length=80)
+    arms = models.JSONField()
+    state = models.CharField(max_length=10)
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=150)
+    checked_at = models.DateTimeField(null=True)
+    checked_by = models.CharField(max_length=150, blank=True)
+    findings = models.JSONField(null=True)
+    simulated_at = models.DateTimeField(null=True)
+    simulated_by = models.CharField(max_length=150, blank=True)
+    simulation = models.JSONField(null=True)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.CharField(max_length=150, blank=True)
+    live_from = models.DateField(null=True)
+    live_until = models.DateField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["name", "number"], name="one_version_a_number"),
+            models.CheckConstraint(
+                condition=models.Q(approved_at=None) | ~models.Q(approved_by=models.F("made_by")), name="approved_by_another"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(live_from=None) | models.Q(approved_at__isnull=False), name="live_only_approved"
+            ),
+        ]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}/{self.number}"
+
+
+def live_on(day: date) -> StrategyVersion | None:
+    """The version whose strategy holds for a business date: of those live then, the one that began last."""
+    begun = StrategyVersion.objects.filter(state__in=[StrategyState.LIVE, StrategyState.RETIRED], live_from__lte=day)
+    return begun.filter(models.Q(live_until=None) | models.Q(live_until__gt=day)).order_by("live_from", "id").last()
+
+
+class Proposal(models.Model):
+    """An action wanted 建议动作 with one customer for one business date, and what became of it; one a customer a date.
+
+    `sequence` is the night's. `decision` and `rule` name the table and its row (from 1) that chose it, in version `version_id` of
+    the strategy, whose model has the `fingerprint`. `account_id` is the account it was decided on. `planned_at` is the instant
+    at which the gate was asked; `reasons` are its reasons as `core.law.Reason.document` tells them, `rules` their ids.
+    What the gate permits here passes the door all the same. Written by the night alone, as one set, by COPY: no foreign key
+    is checked row by row, and versions are never deleted.
+    """
+
+    pk = models.CompositePrimaryKey("business_date", "customer_id")
+    business_date = models.DateField()
+    customer_id = models.CharField(max_length=32, db_collation="C")
+    sequence = models.BigIntegerField()
+    account_id = models.CharField(max_length=32, db_collation="C")
+    channel = models.CharField(max_length=20)
+    wording = models.TextField(blank=True)
+    placement = models.TextField(blank=True)
+    priority = models.IntegerField(null=True)
+    expected_value_minor = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3, blank=True)
+    fingerprint = models.CharField(max_length=64)
+    version = models.ForeignKey(StrategyVersion, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    arm = models.TextField()
+    decision = models.TextField()
+    rule = models.IntegerField(null=True)
+    state = models.CharField(max_length=12)
+    planned_at = models.DateTimeField(null=True)
+    rules = ArrayField(models.TextField(), default=list)
+    reasons = models.JSONField(default=list)
+    law = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["customer_id", "business_date"], name="proposal_by_customer")]
+
+
+def proposals_of(customer_id: str, *, limit: int = 200) -> Sequence[Proposal]:
+    """What was wanted of a customer, newest first, each with its version (without the model)."""
+    wanted = Proposal.objects.filter(customer_id=customer_id).select_related("version").defer("version__model")
+    return list(wanted.order_by("-business_date")[:limit])
