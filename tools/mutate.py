@@ -37,6 +37,7 @@ GATE_TESTS = (
     "tests/scenarios/test_contact_scenarios.py::test_every_case_of_ours_is_answered_as_it_says",
     "tests/core/test_gate.py",
     "tests/core/test_rules.py",
+    "tests/core/test_asked.py",
     "tests/rulebook/test_book.py",
     "tests/core/test_gate_properties.py",
 )

@@ -17,7 +17,6 @@ from anhuan.core.law import Ground, Stricter
 from anhuan.core.vocabulary import Channel, Covers, PointKind, Says
 
 TICK = timedelta(microseconds=1)
-_SEARCH_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
