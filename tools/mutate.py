@@ -38,6 +38,7 @@ GATE_TESTS = (
     "tests/core/test_gate.py",
     "tests/core/test_rules.py",
     "tests/core/test_asked.py",
+    "tests/core/test_rules_in_time.py",
     "tests/rulebook/test_book.py",
     "tests/core/test_gate_properties.py",
 )
