@@ -4,6 +4,10 @@ Knows decision models, standings and the tables of a night. Does not know record
 """
 
 from anhuan.portfolio.strategy.decisions import decided, outside
+from anhuan.portfolio.strategy.proposals import CONDUCT, INPUTS, PLACEMENTS, SCORES, Capacity, inputs, propose, rank_and_cut
 from anhuan.portfolio.strategy.work import NotColumnar, Refusal
 
-__all__ = ["NotColumnar", "Refusal", "decided", "outside"]
+__all__ = [
+    "CONDUCT", "INPUTS", "PLACEMENTS", "SCORES", "Capacity", "NotColumnar", "Refusal", "decided", "inputs", "outside", "propose",
+    "rank_and_cut",
+]  # fmt: skip

@@ -238,7 +238,8 @@ def _product(left: Column, right: Column) -> Column:
     digits = narrow.precision if narrow.is_decimal() else 1
     # Ibis wants one of the two types to hold the other.
     wide = dt.Decimal(max(_digits(more), digits), more.scale)
-    if wide.precision + _digits(fewer) >= _WIDE:
+    # Beyond 38 digits DuckDB keeps the places and watches for overflow; Spark keeps six places.
+    if wide.precision + _digits(fewer) >= _WIDE and scale > 6:
         raise _too_long(wide.precision + _digits(fewer))
     return Column(NUMBER, (cast(fewer, narrow) * cast(more, wide)).cast(to), scale, most)
 
