@@ -177,6 +177,27 @@ def test_a_number_found_reassigned_closes_what_was_opened_before():
     assert not refuses(ROUTE, facts(stale, number_checks=checked_since), TEXT)
 
 
+def test_a_number_found_reassigned_twice_is_closed_by_the_later_finding():
+    found = [NumberCheck(moment(f"2026-06-0{day} 10:00"), "m1", reassigned=True) for day in (1, 3)]
+    between, after = wrote("2026-06-02 10:00"), wrote("2026-06-04 10:00")
+    assert refuses(ROUTE, facts(between, number_checks=tuple(found)), TEXT)
+    assert not refuses(ROUTE, facts(between, after, number_checks=tuple(found)), TEXT)
+
+
+def test_only_a_text_of_the_person_from_that_number_opens_the_route_of_texts():
+    call = contact("2026-06-01 10:00", direction=Direction.INBOUND, point="m1", line_result=LineResult.CONNECTED)
+    assert refuses(ROUTE, facts(call), TEXT)
+    assert refuses(ROUTE, facts(replace(wrote("2026-06-01 10:00"), direction=Direction.OUTBOUND)), TEXT)
+    assert refuses(ROUTE, facts(replace(wrote("2026-06-01 10:00"), point="m2")), TEXT)
+    assert refuses(ROUTE, facts(replace(wrote("2026-06-01 10:00"), party=Party.SPOUSE)), TEXT)
+    assert not refuses(ROUTE, facts(wrote("2026-06-01 10:00")), TEXT)
+
+
+def test_the_route_of_a_prior_collector_is_for_listed_addresses():
+    wanted = attempt(channel=Channel.EMAIL, route=Route.PRIOR_COLLECTOR, actor="agency:A")
+    assert refuses(ROUTE, facts(), wanted)
+
+
 def test_a_notice_opens_the_route_after_its_period_and_never_by_text():
     mail = {"points": {"mail": Point("mail", PointKind.PERSONAL_EMAIL)}}
     notice = TransferNotice(moment("2026-05-01 10:00"), "mail", date(2026, 6, 5))

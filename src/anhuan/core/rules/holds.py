@@ -199,7 +199,7 @@ class ElectronicRoute:
 
         A number found to be another person's since then carries nothing of what was opened before.
         """
-        if asked.attempt.channel is not Channel.SMS or not opened:
+        if asked.attempt.channel is not Channel.SMS:
             return bool(opened)
         checks = [check for check in asked.facts.number_checks if check.point == asked.attempt.point and check.at <= asked.at]
         lost = max((check.at for check in checks if check.reassigned), default=None)
@@ -208,8 +208,8 @@ class ElectronicRoute:
             return False
         zone = asked.zone(None)
         oldest = asked.local(zone).date() - timedelta(days=self.fresh_days)
-        fresh = [*kept, *(check.at for check in checks if not check.reassigned and (lost is None or check.at > lost))]
-        return any(at.astimezone(zone_named(zone)).date() >= oldest for at in fresh)
+        vouching = [*kept, *(check.at for check in checks)]  # a check before what is kept is older, and adds nothing
+        return any(at.astimezone(zone_named(zone)).date() >= oldest for at in vouching)
 
     def _noticed(self, asked: Asked) -> bool:
         point = asked.facts.points.get(asked.attempt.point)
