@@ -99,6 +99,7 @@ def night(folder: Delivered, layout: Layout = None, as_json: AsJson = False) -> 
     """Work one delivery through: read, check, seal, age, open and close cases, balance."""
     start(migrate=True)
     from anhuan.clockwork import nightly
+    from anhuan.clockwork.proposing import CapacitiesRefused
     from anhuan.portfolio.feed import FeedUnreadable
 
     try:
@@ -106,6 +107,8 @@ def night(folder: Delivered, layout: Layout = None, as_json: AsJson = False) -> 
             outcome = nightly.run(folder, home=home(), layout=layout, progress=progress)
     except FeedUnreadable as unreadable:
         usage(unreadable.code, unreadable.zh, unreadable.en, as_json=as_json)
+    except CapacitiesRefused as refused:
+        usage("capacities_refused", refused.zh, refused.en, as_json=as_json)
     if as_json:
         print_json(outcome.result)
     else:
@@ -121,8 +124,11 @@ def _print_night(result: dict[str, Any]) -> None:
         for reason in result["reasons"]:
             out.print(f"  [red]✗[/red] {reason['message_zh' if chinese() else 'message_en']}", highlight=False)
         return
-    for title in ("rows", "flow", "heaps", "cases", "seconds"):
-        out.print(table(title, result[title].keys(), [result[title].values()]))
+    for title in ("rows", "flow", "heaps", "cases", "proposals", "seconds"):
+        if result.get(title):
+            out.print(table(title, result[title].keys(), [result[title].values()]))
+    if result.get("refusals"):
+        out.print(table("refusals", ("rule", "proposals"), result["refusals"].items()))
     if result["findings"]:
         out.print(f"{result['findings']:,} findings: {result['findings_file']}", highlight=False)
 
@@ -240,6 +246,22 @@ def _print_case(found: dict[str, Any]) -> None:
         if entries:
             shown = [k for k in entries[0] if not isinstance(entries[0][k], (dict, list))][:10]
             out.print(table(title, shown, [[e[k] for k in shown] for e in entries]))
+    if found["proposals"]:
+        columns = (
+            "business_date",
+            "strategy",
+            "version",
+            "arm",
+            "decision",
+            "rule",
+            "channel",
+            "wording",
+            "placement",
+            "state",
+        )
+        out.print(table("proposals", columns, [[one[name] for name in columns] for one in found["proposals"]]))
+        for reason in found["proposals"][0]["reasons"]:
+            out.print(f"[red]✗[/red] {reason['message_zh' if chinese() else 'message_en']}", highlight=False)
 
 
 @case_app.command("list")

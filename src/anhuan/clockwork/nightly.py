@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,11 +26,13 @@ from ibis.backends.duckdb import Backend
 from anhuan import clock
 from anhuan.acts import case, identity, payment
 from anhuan.acts import night as nights
+from anhuan.clockwork import proposing
 from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
 from anhuan.portfolio import delinquency, engine, feed, reports, snapshot
 from anhuan.portfolio.feed.columns import FILES
 from anhuan.records import events
 from anhuan.records.night import Night
+from anhuan.records.strategy import live_on
 
 ACTOR = "system:night"
 
@@ -50,8 +52,10 @@ _TOLD: dict[str, tuple[str, ...]] = {
     "flow": tuple(Flow),
     "heaps": tuple(Heap),
     "cases": ("opened", "reopened", "closed", "open"),
+    "proposals": (),
+    "refusals": (),
     "set_aside": tuple(FILES),
-    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "balance"),
+    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "proposals", "balance"),
     "heads": ("events", "position", "digest"),
 }
 
@@ -124,6 +128,7 @@ def _work_through(
 
     people, book = _steps(con, night, place, standing, sealed_nights)
     outcomes = _take(night, people, book, watch=watch, progress=progress)
+    wanted = _propose(con, night, standing, home=home, watch=watch, progress=progress)
 
     with watch.step("balance"):
         result = {
@@ -136,8 +141,10 @@ def _work_through(
             "findings_file": str(sealed.folder / "findings.parquet"),
             "accounts": reading.used["accounts.csv"],
             "flow": delinquency.flow(standing),
-            "heaps": heaps(reading, standing),
+            "heaps": heaps(reading, standing, wanted["heaps"]),
             "cases": outcomes["cases"],
+            "proposals": wanted["proposals"],
+            "refusals": wanted["refusals"],
             "set_aside": reading.set_aside,
             "seconds": watch.seconds,
         }
@@ -228,6 +235,21 @@ def _take(night: Night, people: Steps, book: Steps, *, watch: _Watch, progress: 
     return outcomes
 
 
+def _propose(
+    con: Backend, night: Night, standing: ibis.Table, *, home: Path, watch: _Watch, progress: Progress | None
+) -> Mapping[str, Any]:
+    """What came of the strategy that is live on the business date; without one there is no such step."""
+    version = live_on(night.business_date)
+    if version is None:
+        return proposing.NOTHING
+    if progress:
+        progress("proposals", 0, 0)
+    taken = nights.step(night, "proposals", lambda: proposing.propose(con, night, version, standing=standing, home=home))
+    watch.seconds["proposals"] = taken.seconds
+    outcome: Mapping[str, Any] = taken.outcome
+    return outcome
+
+
 def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: Path) -> ibis.Table | None:
     """What back-dated payments say the buckets of already sealed nights would have been; None when there are none."""
     sealed = list(Night.objects.filter(status=NightStatus.SEALED, business_date__lt=night.business_date))
@@ -249,8 +271,11 @@ def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: P
     return delinquency.restate(history, backdated, standing)
 
 
-def heaps(reading: feed.Reading, standing: ibis.Table) -> dict[str, int]:
-    """How many accounts read tonight ended where; an unbalanced night is a bug and is never sealed."""
+def heaps(reading: feed.Reading, standing: ibis.Table, wanted: Mapping[str, int]) -> dict[str, int]:
+    """How many accounts read tonight ended where; an unbalanced night is a bug and is never sealed.
+
+    `wanted`: how many overdue accounts delivered are in the heap of their customer's proposal; the others have no action.
+    """
     present = standing.filter(standing.presence == Presence.PRESENT)
     counted = present.aggregate(
         overdue=present.overdue.sum().coalesce(0),
@@ -261,11 +286,12 @@ def heaps(reading: feed.Reading, standing: ibis.Table) -> dict[str, int]:
     overdue, cured, accounts = (int(counted[name]) for name in ("overdue", "cured", "accounts"))
     heap = dict.fromkeys((h.value for h in Heap), 0)
     heap[Heap.CURED] = cured
-    heap[Heap.NO_ACTION] = overdue
+    heap |= wanted
+    heap[Heap.NO_ACTION] = overdue - sum(wanted.values())
     heap[Heap.CURRENT] = accounts - overdue - cured
     heap[Heap.SET_ASIDE] = reading.set_aside["accounts.csv"] + reading.surplus["accounts.csv"]
     rows = reading.rows["accounts.csv"]
-    if sum(heap.values()) != rows:
+    if sum(heap.values()) != rows or min(heap.values()) < 0:
         raise AssertionError(f"the heaps {heap} do not add up to the {rows} rows of accounts.csv")
     return heap
 
@@ -318,7 +344,11 @@ def listed(home: Path, *, everything: bool = False) -> list[dict[str, Any]]:
 def _in_order(result: dict[str, Any]) -> dict[str, Any]:
     """The result as it was first told; the database keeps no order of keys."""
     kept = {name: result[name] for name in _TOLD if name in result} | result
-    return kept | {name: {key: kept[name][key] for key in keys} for name, keys in _TOLD.items() if keys and name in kept}
+    return kept | {
+        name: {key: kept[name][key] for key in keys if key in kept[name]}
+        for name, keys in _TOLD.items()
+        if keys and name in kept
+    }
 
 
 def sealed_on(day: date, *, home: Path, con: Backend) -> snapshot.Snapshot | None:

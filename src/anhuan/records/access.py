@@ -24,6 +24,7 @@ from anhuan.records.contact import Contact, Refusal
 from anhuan.records.events import Event
 from anhuan.records.hold import Hold
 from anhuan.records.staff import Role, Staff
+from anhuan.records.strategy import Proposal, proposals_of
 
 
 class System:
@@ -374,13 +375,19 @@ def case_document(case_id: str, *, viewer: Viewer = SYSTEM) -> dict[str, Any] | 
             "accounts": [_values(account, leave_out=("customer_id",)) for account in found.accounts],
             "bucket_history": [_values(span, leave_out=("case_id", "pk")) for span in found.spans],
             "holds": [_values(hold, leave_out=("customer_id", "evidence")) for hold in done.holds],
-            "proposals": [],
+            "proposals": [_proposal(proposal) for proposal in proposals_of(case_id)],
             "contacts": [_values(contact, leave_out=("customer_id",)) for contact in done.contacts],
             "refusals": [_values(refusal, leave_out=("customer_id",)) for refusal in done.refusals],
             "events": [_values(event, leave_out=("id", "chain")) for event in found.events],
         }
     )
     return document
+
+
+def _proposal(proposal: Proposal) -> dict[str, Any]:
+    """A proposal with the strategy, version, table and row that made it, and the sentences of what refused it."""
+    strategy = {"strategy": proposal.version.name, "version": proposal.version.number}
+    return strategy | _values(proposal, leave_out=("customer_id", "version_id", "pk"))
 
 
 def case_documents(

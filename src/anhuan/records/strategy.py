@@ -8,14 +8,16 @@ one, or to change what it is (third migration). Who may take one on its way is `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
+import pyarrow as pa
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
 
 from anhuan.core.vocabulary import Heap
+from anhuan.records import bulk
 
 
 class StrategyState(StrEnum):
@@ -106,10 +108,10 @@ class Proposal(models.Model):
     """An action wanted 建议动作 with one customer for one business date, and what became of it; one a customer a date.
 
     `sequence` is the night's. `decision` and `rule` name the table and its row (from 1) that chose it, in version `version_id` of
-    the strategy, whose model has the `fingerprint`. `account_id` is the account it was decided on. `planned_at` is the instant
-    at which the gate was asked; `reasons` are its reasons as `core.law.Reason.document` tells them, `rules` their ids.
-    What the gate permits here passes the door all the same. Written by the night alone, as one set, by COPY: no foreign key
-    is checked row by row, and versions are never deleted.
+    the strategy, whose model has the `fingerprint`; `trace` names every table on the way with its row. `account_id` is the
+    account it was decided on. `planned_at` is the instant at which the gate was asked; `reasons` are its reasons as
+    `core.law.Reason.document` tells them, `rules` their ids. What the gate permits here passes the door all the same.
+    Written by the night alone, as one set, by COPY: no foreign key is checked row by row, and versions are never deleted.
     """
 
     pk = models.CompositePrimaryKey("business_date", "customer_id")
@@ -119,15 +121,19 @@ class Proposal(models.Model):
     account_id = models.CharField(max_length=32, db_collation="C")
     channel = models.CharField(max_length=20)
     wording = models.TextField(blank=True)
-    placement = models.TextField(blank=True)
+    team = models.TextField(blank=True)
+    handled_by = models.TextField(blank=True)
+    earliest_on = models.DateField(null=True)
     priority = models.IntegerField(null=True)
     expected_value_minor = models.BigIntegerField(null=True)
+    cost_minor = models.BigIntegerField(null=True)
     currency = models.CharField(max_length=3, blank=True)
     fingerprint = models.CharField(max_length=64)
     version = models.ForeignKey(StrategyVersion, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     arm = models.TextField()
     decision = models.TextField()
     rule = models.IntegerField(null=True)
+    trace = models.TextField(blank=True)
     state = models.CharField(max_length=12)
     planned_at = models.DateTimeField(null=True)
     rules = ArrayField(models.TextField(), default=list)
@@ -142,3 +148,39 @@ def proposals_of(customer_id: str, *, limit: int = 200) -> Sequence[Proposal]:
     """What was wanted of a customer, newest first, each with its version (without the model)."""
     wanted = Proposal.objects.filter(customer_id=customer_id).select_related("version").defer("version__model")
     return list(wanted.order_by("-business_date")[:limit])
+
+
+# --- what a strategy is told of conduct ---------------------------------------------------------------------------
+
+_CONDUCT = """
+SELECT customer_id, h.hold::text AS hold, coalesce(h.hardship, false) AS hardship, coalesce(h.legal_open, false) AS legal_open,
+       p.promise_in_days, coalesce(p.broken, 0)::integer AS broken_promises, c.days_since_contact,
+       coalesce(c.demands, 0)::integer AS effective_demands, c.days_since_demand
+FROM (SELECT customer_id, (array_agg(kind ORDER BY begins, hold_id))[1] AS hold, bool_or(kind = 'hardship') AS hardship,
+             bool_or(kind = 'litigation') AS legal_open
+      FROM records_hold WHERE begins <= %(at)s AND (ends IS NULL OR ends > %(at)s)
+        AND (until_date IS NULL OR until_date > %(day)s) GROUP BY 1) h
+FULL JOIN (SELECT customer_id, (min(due_on) FILTER (WHERE state = 'open') - %(day)s) AS promise_in_days,
+                  count(*) FILTER (WHERE state = 'broken') AS broken
+           FROM records_promise GROUP BY 1) p USING (customer_id)
+FULL JOIN (SELECT customer_id, %(day)s - (max(started_at) AT TIME ZONE %(zone)s)::date AS days_since_contact,
+                  count(*) FILTER (WHERE outcome = 'effective_conversation') AS demands,
+                  %(day)s - (max(started_at) FILTER (WHERE outcome = 'effective_conversation') AT TIME ZONE %(zone)s)::date
+                      AS days_since_demand
+           FROM records_contact
+           WHERE direction = 'outbound' AND party = 'debtor' AND state <> 'void' AND started_at <= %(at)s
+             AND (started_at AT TIME ZONE %(zone)s)::date <= %(day)s
+           GROUP BY 1) c USING (customer_id)
+"""
+
+
+def conduct(day: date, *, at: datetime, zone: str) -> pa.Table:
+    """What holds, promises and contacts say of customers up to business date `day`, holds as they stand at `at`.
+
+    customer_id, hold (the kind of the oldest), hardship, legal_open, promise_in_days, broken_promises, days_since_contact,
+    effective_demands (conversations of ours that were effective), days_since_demand; who has none of these has no row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', '128MB', true)")
+        query = cursor.mogrify(_CONDUCT, {"day": day, "at": at, "zone": zone})
+        return bulk.fetch(cursor, query)
