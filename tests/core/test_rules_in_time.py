@@ -9,10 +9,18 @@ import pytest
 from tests.core.questions import attempt, consent, contact, facts, hold, moment, talk
 
 from anhuan.core.asked import Asked
-from anhuan.core.facts import NumberCheck, OptOut, PlaceBar, Point, TimeBlock, TransferNotice
+from anhuan.core.facts import NumberCheck, OptOut, Person, PlaceBar, Point, TimeBlock, TransferNotice
 from anhuan.core.rules.holds import Ceased, ElectronicRoute, Held, OptedOut, VoiceConsent
 from anhuan.core.rules.hours import BarredPlace, StatedBlock
-from anhuan.core.rules.parties import LocatedOnce, NumberOfAnother, SealedByRefusal, SealedUntilLost, lost_since
+from anhuan.core.rules.parties import (
+    LocatedOnce,
+    NumberOfAnother,
+    OutsideCircle,
+    SealedByRefusal,
+    SealedUntilLost,
+    UnrelatedPerson,
+    lost_since,
+)
 from anhuan.core.vocabulary import Channel, Covers, Direction, HoldKind, LineResult, Outcome, Party, PointKind, Purpose, Route
 
 NOON = "2026-06-10 12:00"
@@ -280,6 +288,58 @@ def test_an_answer_of_the_debtor_on_any_line_begins_the_count_anew():
         assert lost_since(facts(*failed, sign), moment(NOON), "Asia/Shanghai") is None
         more = dials("09 10:00", "09 11:00", "09 12:00")
         assert lost_since(facts(*failed, sign, *more), moment(NOON), "Asia/Shanghai") == moment("2026-06-10 00:00")
+
+
+def test_a_message_of_ours_finds_nobody_and_what_happens_now_counts():
+    failed = dials("08 10:00", "08 11:00", "08 12:00")
+    text = contact("2026-06-08 13:00", channel=Channel.SMS)
+    assert lost_since(facts(*failed, text), NOW, "Asia/Shanghai") == moment("2026-06-09 00:00")
+    answered_now = talk(NOON)
+    assert lost_since(facts(*failed, answered_now), NOW, "Asia/Shanghai") is None
+    assert lost_since(facts(*failed, answered_now), BEFORE, "Asia/Shanghai") == moment("2026-06-09 00:00")
+
+
+@pytest.mark.parametrize("kind", list(PointKind))
+def test_every_phone_must_be_dead_and_no_address_need_be(kind):
+    points = {"m1": Point("m1", PointKind.MOBILE), "x": Point("x", kind)}
+    dead = contact("2026-06-10 10:00", point="m1", line_result=LineResult.INVALID_NUMBER)
+    phones = {PointKind.MOBILE, PointKind.HOME_PHONE, PointKind.WORK_PHONE, PointKind.OTHER_PHONE}
+    since = lost_since(facts(dead, points=points), NOW, "Asia/Shanghai")
+    assert since == (None if kind in phones else dead.at)
+
+
+def test_whoever_answers_for_the_debt_is_sealed_by_nothing():
+    for party in (Party.DEBTOR, Party.GUARANTOR, Party.ATTORNEY):
+        wanted = attempt(party=party, person="x")
+        assert not refuses(UnrelatedPerson(), facts(), wanted)
+        assert not refuses(SEALED, facts(), wanted)
+        assert not refuses(SealedByRefusal(), facts(refused_by={"x": BEFORE}), wanted)
+    assert refuses(UnrelatedPerson(), facts(), attempt(party=Party.SPOUSE, person="unknown"))
+
+
+def test_who_goes_without_a_name_may_be_anybody_of_her_relation_who_refused():
+    people = {"f1": Person("f1", Party.FRIEND), "n1": Person("n1", Party.NEIGHBOUR)}
+    nameless = replace(FRIEND, person="")
+    for refused_by, refused in (
+        ({"f1": BEFORE}, True),
+        ({"n1": BEFORE}, False),
+        ({"n1": BEFORE, "f1": BEFORE}, True),
+        ({"somebody": BEFORE}, True),
+        ({}, False),
+    ):
+        assert refuses(SealedByRefusal(), facts(people=people, refused_by=refused_by), nameless) is refused
+    assert not refuses(SealedByRefusal(), facts(people=people, refused_by={"n1": BEFORE}), FRIEND)
+
+
+def test_who_asks_without_saying_whether_the_debt_is_told_is_refused():
+    silent = replace(FRIEND, discloses_debt=None)
+    assert UnrelatedPerson().refuses(Asked(silent, facts(), {}, NOW)).missing == "discloses_debt"
+    assert not refuses(UnrelatedPerson(), facts(), FRIEND)
+    circle = OutsideCircle(frozenset({Party.DEBTOR}), may_locate=True)
+    assert circle.refuses(Asked(silent, facts(), {}, NOW)).missing == "discloses_debt"
+    assert not refuses(circle, facts(), FRIEND)
+    assert refuses(circle, facts(), replace(FRIEND, discloses_debt=True))
+    assert refuses(OutsideCircle(frozenset({Party.DEBTOR})), facts(), FRIEND)
 
 
 # --- places and blocks -----------------------------------------------------------------------------------------------------

@@ -218,7 +218,6 @@ class ElectronicRoute:
         zone = asked.zone(None)
         return any(
             notice.point == point.id
-            and notice.at <= asked.at
             and notice.opt_out_until - notice.at.astimezone(zone_named(zone)).date() >= timedelta(days=self.notice_days)
             and asked.local(zone).date() > notice.opt_out_until
             for notice in asked.facts.transfer_notices
