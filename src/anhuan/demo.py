@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MORNING = "2026-11-23T09:30:00+08:00"
 LAST_NIGHT = date(2026, 11, 22)
 DESK_DAYS = 10  # the desk works on so many of the last days
+STRATEGY_NIGHTS = 5  # so many of the last nights live by the made-up bank's strategy
 USER = "demo"
 
 Progress = Callable[[str, int, int], None]
@@ -86,6 +87,8 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     for number, day in enumerate(missing, start=1):
         progress("nights", number - 1, len(missing))
         with _clock_at(day + timedelta(days=1)):
+            if day == LAST_NIGHT - timedelta(days=STRATEGY_NIGHTS - 1):
+                _live_by_a_strategy(day)
             outcome = nightly.run(folder / day.isoformat(), home=home, progress=None)
         say(f"{day}  {outcome.status:9}  {_one_line(outcome.result)}")
         if outcome.status == "refused":
@@ -107,17 +110,50 @@ def _clock_at(day: date) -> Iterator[None]:
 
 
 def _one_line(result: dict[str, Any]) -> str:
-    shown = {key: result[key] for key in ("flow", "cases", "reason") if result.get(key)}
+    shown = {key: result[key] for key in ("flow", "cases", "proposals", "reason") if result.get(key)}
     return json.dumps(shown, ensure_ascii=False).replace('"', "")
 
 
+def _live_by_a_strategy(day: date) -> None:
+    """Put the made-up bank's card strategy live from a business date, signed by two made-up people; once."""
+    from anhuan import clock
+    from anhuan.acts import staff, strategy
+    from anhuan.records.staff import Staff
+    from anhuan.records.strategy import StrategyVersion
+
+    file = _bank_folder() / "strategy" / "card.dmn"
+    if not file.exists() or StrategyVersion.objects.filter(name="cards").exists():
+        return
+    author, second = _STAFF[:2]
+    for name in (author, second):
+        if not Staff.objects.filter(
+            username=name
+        ).exists():  # who signs; nobody learns the password, so nobody signs in as them
+            staff.create_staff(
+                username=name, password=secrets.token_urlsafe(24), role="operations", language="zh-hans", at=clock.now(),
+                by="system:demo",
+            )  # fmt: skip
+    strategy.draft(file.read_bytes(), name="cards", at=clock.now(), by=author)
+    version = StrategyVersion.objects.get(name="cards")
+    strategy.check(version.pk, at=clock.now(), by=author)
+    strategy.approve(version.pk, at=clock.now(), by=second)
+    made = strategy.go_live(version.pk, live_from=day, at=clock.now(), by=second)
+    if isinstance(made, list):
+        raise RuntimeError("; ".join(sentence.en for sentence in made))  # noqa: TRY004  refused, not mistyped
+
+
 def _firstbank() -> ModuleType:
-    """The generator of the made-up bank: in the repository's examples, or beside this file in the wheel."""
+    """The generator of the made-up bank."""
+    sys.path.insert(0, str(_bank_folder()))
+    return importlib.import_module("generate")
+
+
+def _bank_folder() -> Path:
+    """Where the made-up bank is: in the repository's examples, or beside this file in the wheel."""
     here = Path(__file__).resolve()
     for folder in (here.parents[2] / "examples" / "firstbank", here.parent / "_firstbank"):
         if (folder / "generate.py").exists():
-            sys.path.insert(0, str(folder))
-            return importlib.import_module("generate")
+            return folder
     raise FileNotFoundError("The made-up bank (examples/firstbank) is not part of this installation.")
 
 

@@ -16,6 +16,7 @@ from tests.rulebook.dmn import decision, definitions, input_data, item, table
 
 from anhuan.acts import desk, dispatch, hold, law, strategy
 from anhuan.acts.staff import create_staff
+from anhuan.cli import book
 from anhuan.clockwork import nightly, proposing
 from anhuan.core.vocabulary import Channel, HoldKind, LineResult
 from anhuan.portfolio.experiments import assignment
@@ -179,7 +180,7 @@ def test_the_night_proposes_one_action_a_customer_and_names_the_row(bank: TinyBa
     json.dumps(told)
 
 
-def test_a_hold_puts_the_customer_into_the_held_heap(bank: TinyBank, home: Path) -> None:
+def test_a_hold_puts_the_customer_into_the_held_heap(bank: TinyBank, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     go_live()
     nightly.run(bank.night(1, CARDS), home=home)
     at = datetime(2026, 11, 2, 1, tzinfo=UTC)
@@ -191,6 +192,11 @@ def test_a_hold_puts_the_customer_into_the_held_heap(bank: TinyBank, home: Path)
     assert [p["state"] for p in told["proposals"]] == ["held", "proposed"]
     assert told["proposals"][0]["reasons"][0]["message_zh"]
     assert sum(result["refusals"].values()) == len(told["proposals"][0]["reasons"])
+    book._print_night(result)
+    book._print_case(told)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "refusals" in printed
+    assert told["proposals"][0]["reasons"][0]["message_en"][:20] in printed
 
 
 def test_a_cap_puts_the_customer_into_the_refused_heap(bank: TinyBank, home: Path) -> None:

@@ -247,18 +247,7 @@ def _print_case(found: dict[str, Any]) -> None:
             shown = [k for k in entries[0] if not isinstance(entries[0][k], (dict, list))][:10]
             out.print(table(title, shown, [[e[k] for k in shown] for e in entries]))
     if found["proposals"]:
-        columns = (
-            "business_date",
-            "strategy",
-            "version",
-            "arm",
-            "decision",
-            "rule",
-            "channel",
-            "wording",
-            "placement",
-            "state",
-        )
+        columns = ("business_date", "strategy", "version", "arm", "decision", "rule", "channel", "team", "state")
         out.print(table("proposals", columns, [[one[name] for name in columns] for one in found["proposals"]]))
         for reason in found["proposals"][0]["reasons"]:
             out.print(f"[red]✗[/red] {reason['message_zh' if chinese() else 'message_en']}", highlight=False)
