@@ -489,16 +489,25 @@ def test_nothing_sticks_out_from_a_small_desk_to_a_wall(sit: Callable[..., Page]
             page.wait_for_load_state("networkidle")
             for width, height in ((1024, 700), (1366, 768), (3840, 2160)):
                 page.set_viewport_size({"width": width, "height": height})
-                page.wait_for_timeout(200)
-                wide = page.evaluate(
-                    "() => [document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll('.card')]"
-                    ".map((card) => card.scrollWidth - card.clientWidth)].reduce((a, b) => Math.max(a, b), 0)"
-                )
+                wide = _settled_overhang(page)
                 assert wide <= 0, f"{name} at {width} in {language}: {wide} px too wide"
                 cut = page.locator(".table-responsive").evaluate_all(
                     "all => all.filter((t) => t.scrollWidth > t.clientWidth).map((t) => t.closest('section').innerText.slice(0, 40))"
                 )
                 assert width < 1366 or not cut, f"{name} at {width} in {language}: scrolls sideways: {cut}"
+
+
+def _settled_overhang(page: Page) -> int:
+    """How many pixels stick out once the charts have been drawn anew, for which a busy machine takes a while."""
+    for _ in range(50):
+        page.wait_for_timeout(200)
+        wide = page.evaluate(
+            "() => [document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll('.card')]"
+            ".map((card) => card.scrollWidth - card.clientWidth)].reduce((a, b) => Math.max(a, b), 0)"
+        )
+        if wide <= 0:
+            break
+    return int(wide)
 
 
 # --- The policy -----------------------------------------------------------------------------------------------------
