@@ -327,13 +327,14 @@ def test_the_night_of_two_zones_ends_with_the_later_one():
     assert first == moment("2026-06-10 11:00", NEW_YORK) + TICK
 
 
-def test_zones_that_leave_no_common_day_have_no_first_instant():
-    known = facts(timezones=("America/New_York", "Asia/Shanghai"))  # noon of one is midnight of the other
-    verdict = ask(attempt(actor="agency:A"), known, "2026-06-10 12:00", under=law("us-fed"), zone=NEW_YORK)
-    told = reasons(verdict)["us-fed.hours"]
-    assert (
-        told.ground.not_before is None
-        or check(attempt(actor="agency:A"), known, law("us-fed"), told.ground.not_before).permitted
+def test_zones_that_leave_no_common_hour_have_no_first_instant():
+    around = facts(timezones=("Europe/London", "Asia/Shanghai", "America/Los_Angeles"))
+    verdict = ask(attempt(actor="agency:A"), around, "2026-12-10 12:00", under=law("us-fed", on=date(2026, 12, 10)))
+    assert reasons(verdict)["us-fed.hours"].ground.not_before is None
+    one_hour = facts(timezones=(NEW_YORK, SHANGHAI))  # eight in the morning here is eight in the evening there
+    at = moment("2026-06-10 12:00", NEW_YORK)
+    assert _first_free(attempt(actor="agency:A"), one_hour, at, law("us-fed"), "us-fed.hours") == (
+        moment("2026-06-11 08:00", NEW_YORK) + TICK
     )
 
 

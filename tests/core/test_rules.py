@@ -33,6 +33,8 @@ def test_quiet_hours_that_do_not_run_over_midnight_cannot_be_written():
 
     with pytest.raises(ValueError, match="midnight"):
         QuietHours(datetime.min.time().replace(hour=8), datetime.min.time().replace(hour=22))
+    with pytest.raises(ValueError, match="midnight"):
+        QuietHours(datetime.min.time().replace(hour=8), datetime.min.time().replace(hour=8))
 
 
 def test_spacing_looks_past_contacts_that_do_not_matter():

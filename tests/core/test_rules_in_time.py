@@ -15,6 +15,7 @@ from anhuan.core.rules.hours import BarredPlace, StatedBlock
 from anhuan.core.rules.parties import (
     LocatedOnce,
     NumberOfAnother,
+    OneThirdPersonAtATime,
     OutsideCircle,
     SealedByRefusal,
     SealedUntilLost,
@@ -340,6 +341,41 @@ def test_who_asks_without_saying_whether_the_debt_is_told_is_refused():
     assert not refuses(circle, facts(), FRIEND)
     assert refuses(circle, facts(), replace(FRIEND, discloses_debt=True))
     assert refuses(OutsideCircle(frozenset({Party.DEBTOR})), facts(), FRIEND)
+
+
+def test_a_consent_opens_the_person_it_names_where_the_law_lets_it():
+    opens = OutsideCircle(frozenset({Party.DEBTOR}), consent_opens=True)
+    collecting = replace(FRIEND, purpose=Purpose.COLLECT)
+    named = facts(consents=(consent("2026-06-01 10:00", Covers.THIRD_PARTY, person="f1"),))
+    assert not refuses(opens, named, collecting)
+    assert refuses(opens, facts(consents=(consent("2026-06-01 10:00", Covers.THIRD_PARTY),)), collecting)
+    assert refuses(opens, named, replace(collecting, person="f2"))
+    assert refuses(OutsideCircle(frozenset({Party.DEBTOR})), named, collecting)
+    assert refuses(replace(opens, personal=True), named, replace(collecting, actor="agency:A"))
+
+
+def test_only_a_ringing_location_call_of_ours_to_another_person_makes_the_next_one_wait():
+    ringing = contact("2026-06-10 11:00", line_result=None, party=Party.FRIEND, person="f2", purpose=Purpose.LOCATE)
+    assert refuses(OneThirdPersonAtATime(), facts(ringing), FRIEND)
+    for other in (
+        replace(ringing, direction=Direction.INBOUND),
+        replace(ringing, person="f1"),
+        replace(ringing, line_result=LineResult.BUSY),
+        replace(ringing, channel=Channel.SMS),
+        replace(ringing, purpose=Purpose.RESPOND),
+    ):
+        assert not refuses(OneThirdPersonAtATime(), facts(other), FRIEND)
+    assert refuses(OneThirdPersonAtATime(), facts(ringing, replace(ringing, at=NOW, line_result=LineResult.BUSY)), FRIEND)
+
+
+def test_the_latest_check_of_a_number_says_whose_it_is():
+    theirs, hers = (NumberCheck(moment(f"2026-06-0{day} 10:00"), "m1", reassigned=day == 1) for day in (1, 2))
+    wanted = attempt(point="m1")
+    assert refuses(NumberOfAnother(), facts(number_checks=(theirs,)), wanted)
+    assert not refuses(NumberOfAnother(), facts(number_checks=(theirs, hers)), wanted)
+    assert refuses(NumberOfAnother(), facts(number_checks=(hers, replace(theirs, at=NOW))), wanted)
+    assert not refuses(NumberOfAnother(), facts(number_checks=(replace(theirs, point="m2"),)), wanted)
+    assert not refuses(NumberOfAnother(), facts(), wanted)
 
 
 # --- places and blocks -----------------------------------------------------------------------------------------------------

@@ -194,8 +194,7 @@ class OutsideCircle:
 
     def _opened_by_consent(self, asked: Asked) -> bool:
         """A consent opens the person it names, and nobody by naming none."""
-        consent = asked.consent(Covers.THIRD_PARTY, personal=self.personal)
-        return consent is not None and consent.person is not None
+        return asked.consent(Covers.THIRD_PARTY, personal=self.personal) is not None
 
 
 @dataclass(frozen=True, slots=True)
