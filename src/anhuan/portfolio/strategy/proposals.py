@@ -32,6 +32,7 @@ from ibis.expr import types as ir
 from anhuan.core.vocabulary import CustomerFlag, Heap, Presence
 from anhuan.portfolio.experiments import HOLD_OUT, Assignment
 from anhuan.portfolio.strategy.decisions import decided
+from anhuan.portfolio.strategy.expressions import of_constant
 from anhuan.portfolio.strategy.work import NotColumnar, Refusal
 from anhuan.rulebook.tables.model import Model
 
@@ -125,8 +126,8 @@ def inputs(
     """One row of `INPUTS` per account delivered tonight; an account set aside or missing is not acted upon.
 
     `conduct`, `placements`, `scores`: some or all columns of those three, keyed by customer or account. `rates`: what
-    one minor unit of a currency is worth in minor units of home, by which amounts are converted (rounded down); without
-    a rate amounts stay in their own currency.
+    one minor unit of a currency is worth in minor units of home, to eight places; amounts are converted, rounded down.
+    Without a rate amounts stay in their own currency.
     """
     present = standing.filter(standing.presence == Presence.PRESENT).select(
         "account_id", "customer_id", "currency", "days_past_due", "bucket", "flow", "five_class",
@@ -141,11 +142,8 @@ def inputs(
     ):  # fmt: skip
         rows = _said(rows, table, key, said)
     day = ibis.literal(business_date)
-    rate = (
-        ibis.cases(*((_.currency == name, ibis.literal(value)) for name, value in (rates or {}).items()), else_=None)
-        if rates
-        else None
-    )
+    worth = [(rows.currency == name, of_constant(value).values.cast("decimal(18, 8)")) for name, value in (rates or {}).items()]
+    rate = ibis.cases(*worth, else_=None) if worth else None
     return rows.mutate(
         business_date=day,
         days_to_due=rows.due_date.delta(day, unit="day"),
@@ -203,7 +201,11 @@ def propose(rows: ir.Table, model: Model, decision: str, *, fingerprint: str = "
         name: chosen[sources[name]].cast(of) if name in sources else ibis.literal(value, of)
         for name, (of, value) in _FIELDS.items()
     }
-    trace = [ibis.literal(f"{name.removesuffix('__rule')} ") + chosen[name].cast("string") for name in fired]
+    trace = [
+        ibis.literal(f"{name.removesuffix('__rule')} ")
+        + (chosen[f"{name}s"] if f"{name}s" in chosen.columns else chosen[name].cast("string"))
+        for name in fired
+    ]
     wanted = chosen.mutate(
         **fields,
         decision=ibis.literal(chooser),
@@ -270,51 +272,66 @@ class Capacity:
 
 
 def rank_and_cut(proposals: ir.Table, capacities: Sequence[Capacity], *, passes: int = 2) -> ir.Table:
-    """The proposals with their `rank` over all (from 1) and `heap`: proposed, or no_capacity.
+    """The proposals, one per customer, with their `rank` over all (from 1) and `heap`: proposed, or no_capacity.
 
     Ranked by expected value, then priority, then customer. A proposal needs a seat in every capacity that speaks of it, and
     takes the best left; seats kept for a share go first. What one capacity turns away leaves its seats in the others to
     the next in rank, `passes` − 1 times. Raises ValueError for a capacity that is below nil or shares more than it has.
+    Give it a table that is already worked out: it is read twice.
     """
     _judge(capacities)
-    order = [_.expected_value_minor.desc(), _.priority.desc(), _.customer_id]
-    ranked = proposals.mutate(rank=(ibis.row_number().over(order_by=order) + 1).cast("int64"), kept=ibis.literal(value=False))
     columns = list(dict.fromkeys(capacity.column for capacity in capacities))
-    for _pass in range(passes if len(columns) > 1 else 1):
-        ranked = ranked.mutate(still=~ranked.kept)
+    order = [_.expected_value_minor.desc(), _.priority.desc(), _.customer_id]
+    narrow = list(dict.fromkeys([*columns, *(c.shared_by for c in capacities if c.shares)]))
+    ranked = proposals.select("customer_id", *narrow, rank=(ibis.row_number().over(order_by=order) + 1).cast("int64"))
+    for number in range(passes if len(columns) > 1 else 1):
+        ranked = ranked.mutate(still=~ranked.kept) if number else ranked.mutate(still=ibis.literal(value=True))
+        for column in columns if number else ():
+            ranked = ranked.mutate(still=ranked.still & _has_seat(ranked, column, capacities))
         for column in columns:
-            ranked = _seated(ranked, [capacity for capacity in capacities if capacity.column == column])
-        ranked = ranked.mutate(kept=ranked.kept | ranked.still).drop("still")
+            ranked = _seated(ranked, column, capacities, again=number > 0)
+        ranked = ranked.mutate(kept=(ranked.kept | ranked.still) if number else ranked.still).drop("still")
     heap = ibis.ifelse(ranked.kept, str(Heap.PROPOSED), str(Heap.NO_CAPACITY))
-    return ranked.mutate(heap=heap).drop("kept")
+    return _joined(proposals, ranked.select("customer_id", "rank", heap=heap), "customer_id")
 
 
 def _judge(capacities: Sequence[Capacity]) -> None:
+    shared_by: dict[str, str] = {}
     for capacity in capacities:
         shares = [Fraction(share) for share in capacity.shares.values()]
         if capacity.most < 0 or sum(shares) > 1 or any(share < 0 for share in shares):
             raise ValueError(f"a capacity is nil or more, and shares at most all of it: {capacity}")
+        if shares and shared_by.setdefault(capacity.column, capacity.shared_by) != capacity.shared_by:
+            raise ValueError(f"the capacities of {capacity.column} are shared by one column: {capacity}")
 
 
-def _seated(ranked: ir.Table, capacities: Sequence[Capacity]) -> ir.Table:
+def _most(ranked: ir.Table, column: str, capacities: Sequence[Capacity]) -> Any:
+    """How many seats there are; null where no capacity of the column speaks of the row."""
+    seats = [(ranked[column] == c.value, c.most) for c in capacities if c.column == column]
+    return ibis.cases(*seats, else_=ibis.null("int64")).cast("int64")
+
+
+def _has_seat(ranked: ir.Table, column: str, capacities: Sequence[Capacity]) -> Any:
+    most = _most(ranked, column, capacities)
+    return most.isnull() | (ranked.kept.sum().over(group_by=column).fill_null(0) < most)
+
+
+def _seated(ranked: ir.Table, column: str, capacities: Sequence[Capacity], *, again: bool) -> ir.Table:
     """Of those still in question, the ones that find a seat in the capacities of one column."""
-    column, shared_by = capacities[0].column, capacities[0].shared_by
-    most = ibis.cases(*((ranked[column] == c.value, c.most) for c in capacities), else_=ibis.null("int64")).cast("int64")
-    kept_seats = [
-        ((ranked[column] == c.value) & (ranked[shared_by] == name), seats)
-        for c in capacities for name, seats in c.seats().items() if seats
-    ]  # fmt: skip
-    ranked = ranked.mutate(
-        most=most, seats=ibis.cases(*kept_seats, else_=0).cast("int64") if kept_seats else ibis.literal(0, "int64")
-    )
-    ranked = ranked.mutate(
-        taken=ranked.kept.sum().over(group_by=column).fill_null(0),
-        of_share_taken=ranked.kept.sum().over(group_by=[column, shared_by]).fill_null(0),
-        in_share=ibis.row_number().over(group_by=[column, shared_by, "still"], order_by="rank"),
-    )
-    ranked = ranked.mutate(after=ranked.in_share + ranked.of_share_taken >= ranked.seats)
-    ranked = ranked.mutate(place=ibis.row_number().over(group_by=[column, "still"], order_by=["after", "rank"]))
+    nil = ibis.literal(0, "int64")
+    taken = ranked.kept.sum().over(group_by=column).fill_null(0) if again else nil
+    ranked, order = ranked.mutate(most=_most(ranked, column, capacities), taken=taken), ["rank"]
+    shared = [capacity for capacity in capacities if capacity.column == column and capacity.shares]
+    if shared:
+        by = [column, shared[0].shared_by]
+        seats = [((ranked[column] == c.value) & (ranked[by[1]] == name), n) for c in shared for name, n in c.seats().items()]
+        ranked = ranked.mutate(
+            seats=ibis.cases(*seats, else_=0).cast("int64"),
+            of_share=ranked.kept.sum().over(group_by=by).fill_null(0) if again else nil,
+            in_share=ibis.row_number().over(group_by=[*by, "still"], order_by="rank"),
+        )
+        ranked = ranked.mutate(after=ranked.in_share + ranked.of_share >= ranked.seats).drop("seats", "of_share", "in_share")
+        order = ["after", "rank"]
+    ranked = ranked.mutate(place=ibis.row_number().over(group_by=[column, "still"], order_by=order))
     seated = ranked.most.isnull() | (ranked.place + ranked.taken < ranked.most)
-    return ranked.mutate(still=ranked.still & seated).drop(
-        "most", "seats", "taken", "of_share_taken", "in_share", "after", "place"
-    )
+    return ranked.mutate(still=ranked.still & seated).drop("most", "taken", "place", *order[:-1])

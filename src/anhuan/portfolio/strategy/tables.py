@@ -5,6 +5,7 @@ Knows hit policies; each means what `rulebook.tables.table` says. Does not know 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import localcontext
@@ -31,7 +32,7 @@ from anhuan.rulebook.tables.feel import Compiler, Scope
 from anhuan.rulebook.tables.geometry import Opaque, space_of
 from anhuan.rulebook.tables.model import Node
 from anhuan.rulebook.tables.operators import equal
-from anhuan.rulebook.tables.table import COLLECT, PRIORITY, UNIQUE, InputClause, Table, TableLogic
+from anhuan.rulebook.tables.table import COLLECT, PRIORITY, UNIQUE, InputClause, Rule, Table, TableLogic
 from anhuan.rulebook.tables.types import ANY, Type, belongs
 from anhuan.rulebook.tables.values import NUMBERS
 
@@ -53,7 +54,7 @@ class TableColumns:
         """Each stage is a projection of its own, so that nothing is worked out twice."""
         inputs = self._inputs()
         before = len(self.work.refusals)
-        matches = [self._match(at, inputs) for at in range(len(self.table.rules))]
+        matches = self._matches(inputs)
         outputs = [self._outputs(at) for at in range(len(self.table.rules))]
         default = self._default()
         if len(self.work.refusals) > before:
@@ -118,18 +119,32 @@ class TableColumns:
             if holds is not None:
                 yield is_null(column) | holds.fill_null(False)  # noqa: FBT003  # ibis's way
 
-    def _match(self, at: int, inputs: list[Column]) -> Any:
-        """Whether a rule holds; null stands for False."""
-        rule, expressions = self.table.rules[at], self.work.expressions(self.names)
-        cells: list[Any] = []
-        for clause, cell, text, column in zip(self.table.inputs, rule.tests, rule.texts, inputs, strict=True):
-            try:
-                holds = expressions.holds(cell, column)
-                cells += [holds] if holds is not None else []
-            except Outside as found:
-                place = f"第 {rule.number} 条“{clause.text}”：{text}", f", rule {rule.number}, {clause.text}: {text}"
-                self._gather(rule.line, place, found)
-        return reduce(and_, cells) if cells else ibis.literal(value=True)
+    def _matches(self, inputs: list[Column]) -> list[Any]:
+        """For each rule whether it holds; null stands for False. A cell that stands in several rules is a column."""
+        cells: dict[tuple[int, syntax.Tests], Any] = {}
+        uses = Counter((place, cell) for rule in self.table.rules for place, cell in enumerate(rule.tests))
+        for rule in self.table.rules:
+            for place, cell in enumerate(rule.tests):
+                if cell.tests and (place, cell) not in cells:
+                    cells[place, cell] = self._cell(rule, place, inputs[place])
+        shared = [key for key in cells if uses[key] > 1]
+        if shared:
+            names = self.work.hide({self._hidden(f"cell{n}"): cells[key] for n, key in enumerate(shared)})
+            cells |= {key: self.work.table[name] for key, name in zip(shared, names, strict=True)}
+        rows = [[cells[place, cell] for place, cell in enumerate(rule.tests) if cell.tests] for rule in self.table.rules]
+        return [reduce(and_, row) if row else ibis.literal(value=True) for row in rows]
+
+    def _cell(self, rule: Rule, place: int, column: Column) -> Any:
+        clause, text = self.table.inputs[place], rule.texts[place]
+        try:
+            return self.work.expressions(self.names).holds(rule.tests[place], column)
+        except Outside as found:
+            self._gather(
+                rule.line,
+                (f"第 {rule.number} 条“{clause.text}”：{text}", f", rule {rule.number}, {clause.text}: {text}"),
+                found,
+            )
+            return ibis.null("boolean")
 
     def _outputs(self, at: int) -> list[Column]:
         rule = self.table.rules[at]
@@ -296,7 +311,8 @@ def _null_hits(matches: list[Any], terms: list[Column]) -> list[Any]:
 
 def _when(match: Any, term: Column) -> Column:
     nil = ibis.literal(0, term.values.type())
-    return replace(term, values=ibis.ifelse(match, term.values, nil).fill_null(nil), constant=None)
+    part = ibis.ifelse(match, term.values, nil)
+    return replace(term, values=part if term.constant is not None else part.fill_null(nil), constant=None)
 
 
 def _same_record(left: list[Column], right: list[Column]) -> bool:
@@ -315,14 +331,12 @@ def _chosen(fired: Any, choices: list[tuple[int, Column]]) -> Column:
     if not columns:
         return of_constant(None)
     kind, to = common_type(columns)
-    alike: dict[Any, tuple[Column, list[int]]] = {}
-    for number, column in choices:
-        if column.kind != NULL:
-            key = column.constant.value if column.constant is not None else number
-            alike.setdefault((column.constant is None, key), (column, []))[1].append(number)
-    branches = [
-        (fired == numbers[0] if len(numbers) == 1 else fired.isin(numbers), cast(column, to))
-        for column, numbers in alike.values()
-    ]
-    value = ibis.cases(*branches, else_=ibis.null(to))
-    return Column(kind, value, max(c.scale for c in columns), max(c.most for c in columns))
+    scale, most = max(c.scale for c in columns), max(c.most for c in columns)
+    if all(column.constant is not None for _, column in choices):
+        # Looked up by the number of the rule: half the work of asking rule by rule.
+        values = [ibis.null(to)] * (max(number for number, _ in choices) + 1)
+        for number, column in choices:
+            values[number] = cast(column, to)
+        return Column(kind, ibis.array(values)[fired].cast(to), scale, most)
+    branches = [(fired == number, cast(column, to)) for number, column in choices if column.kind != NULL]
+    return Column(kind, ibis.cases(*branches, else_=ibis.null(to)), scale, most)
