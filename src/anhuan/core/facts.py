@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -35,6 +35,10 @@ from anhuan.core.vocabulary import (
 
 MAIN_POINT = ""
 """The point of a contact that names none: the person's main number or address, of home or mobile kind."""
+
+
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""When something begins that the bank's files tell without an instant: it stands as if always so."""
 
 
 @dataclass(frozen=True, slots=True)

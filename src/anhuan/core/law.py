@@ -111,6 +111,9 @@ class Rule:
         return f"{self.source}, {self.clause}" if self.clause else self.source
 
 
+_UNDATED = ("银行告知之日", "the day the bank told us")
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One ground of a refusal, with its rule; a value that can be kept and read later."""
@@ -135,6 +138,8 @@ class Reason:
 
     def _filled(self, sentence: str, language: int) -> str:
         seen = {name: _named(str(value), language) if name in _WORDS else value for name, value in self.ground.seen.items()}
+        if "since" in seen and seen["since"] is None:
+            seen["since"] = _UNDATED[language]
         return sentence.format_map(_Told({**values(self.rule.test), **seen}))
 
     def document(self) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from functools import cache
 from typing import Any
 
 from anhuan.core.facts import (
+    UNDATED,
     Attorney,
     Consent,
     Contact,
@@ -47,9 +48,6 @@ from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, Poi
 
 Rows = Mapping[str, Any]
 """By source, its rows as lists of cells, contacts as packed text; a source without rows is left out."""
-
-# What the bank's files say has no instant: it stands as if always so.
-ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 _instant = datetime.fromisoformat
 
@@ -237,8 +235,8 @@ def _holds(told: Sequence[Any], flags: Sequence[str], accounts: Sequence[Any]) -
         for kind, begins, ends, debts, until in told
     ]
     if CustomerFlag.BANKRUPT in flags:
-        holds.append(Hold(HoldKind.BANKRUPTCY, ALWAYS))
-    holds += [Hold(_BLOCKS[block], ALWAYS, debts=frozenset({account})) for account, block, _ in accounts if block in _BLOCKS]
+        holds.append(Hold(HoldKind.BANKRUPTCY, UNDATED))
+    holds += [Hold(_BLOCKS[block], UNDATED, debts=frozenset({account})) for account, block, _ in accounts if block in _BLOCKS]
     return tuple(holds)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from anhuan.core.asked import Asked, same_medium, same_person, start_of, zone_named
 from anhuan.core.days import UnknownYear
-from anhuan.core.facts import Contact, Hold, OptOut
+from anhuan.core.facts import UNDATED, Contact, Hold, OptOut
 from anhuan.core.law import Ground, Stricter
 from anhuan.core.vocabulary import (
     Channel,
@@ -37,7 +37,8 @@ class Held:
                 if hold.until_date is not None:
                     over = start_of(hold.until_date + timedelta(days=1), asked.zone(None))
                     ends = over if ends is None else min(ends, over)
-                return Ground({"since": asked.date_of(hold.begins)}, not_before=ends)
+                since = None if hold.begins == UNDATED else asked.date_of(hold.begins)
+                return Ground({"since": since}, not_before=ends)
         return None
 
     def _concerns(self, hold: Hold, asked: Asked) -> bool:
