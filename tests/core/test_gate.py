@@ -331,10 +331,10 @@ def test_zones_that_leave_no_common_hour_have_no_first_instant():
     around = facts(timezones=("Europe/London", "Asia/Shanghai", "America/Los_Angeles"))
     verdict = ask(attempt(actor="agency:A"), around, "2026-12-10 12:00", under=law("us-fed", on=date(2026, 12, 10)))
     assert reasons(verdict)["us-fed.hours"].ground.not_before is None
-    one_hour = facts(timezones=(NEW_YORK, SHANGHAI))  # eight in the morning here is eight in the evening there
+    one_hour = facts(timezones=(NEW_YORK, SHANGHAI))  # eight in the evening here is eight in the morning there
     at = moment("2026-06-10 12:00", NEW_YORK)
     assert _first_free(attempt(actor="agency:A"), one_hour, at, law("us-fed"), "us-fed.hours") == (
-        moment("2026-06-11 08:00", NEW_YORK) + TICK
+        moment("2026-06-10 20:00", NEW_YORK) + TICK
     )
 
 
