@@ -86,6 +86,11 @@ class Asked:
         first = bisect_left(instants, start)
         return iter(contacts[first : bisect_right(instants, self.at, first)])
 
+    def last_hours(self, hours: int) -> Iterator[Contact]:
+        """The contacts of the last so many hours, both ends included."""
+        first = bisect_left(self.facts.instants, self.at - timedelta(hours=hours))
+        return iter(self.facts.contacts[first : bisect_right(self.facts.instants, self.at, first)])
+
     def so_far(self) -> tuple[Contact, ...]:
         """All contacts up to this instant."""
         return self.facts.contacts[: bisect_right(self.facts.instants, self.at)]

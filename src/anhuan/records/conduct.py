@@ -145,12 +145,13 @@ def _used(rule: Rule, cap: Cap, *, at: datetime, zone: str, least: float, limit:
         FROM records_contact c LEFT JOIN records_customer k USING (customer_id)
         {"CROSS JOIN LATERAL unnest(c.debts) d(debt)" if per_debt else ""}
         WHERE c.started_at >= %(coarse)s AND c.started_at <= %(at)s
-          AND c.started_at >= (date_trunc('day', %(at)s AT TIME ZONE {_ZONE}) - %(dates)s) AT TIME ZONE {_ZONE}
+          AND c.started_at >= {_LAST_HOURS if cap.hours else _LAST_DATES}
           AND {" AND ".join(_counted(cap))}
         GROUP BY 1, 2, 3, 4, 5 HAVING count(*) >= %(fewest)s ORDER BY count(*) DESC, 1 LIMIT %(most)s
         """,
         {
-            "at": at, "coarse": at - timedelta(days=cap.dates + 2), "dates": timedelta(days=cap.dates - 1),
+            "at": at, "coarse": at - timedelta(days=cap.dates + 2, hours=cap.hours),
+            "hours": timedelta(hours=cap.hours), "dates": timedelta(days=cap.dates - 1),
             "own_zone": cap.zone, "zone": zone, "fewest": max(1, -int(-cap.limit * least // 1)), "most": limit,
             **_asked(cap),
         },
@@ -160,7 +161,9 @@ def _used(rule: Rule, cap: Cap, *, at: datetime, zone: str, least: float, limit:
     ]
 
 
+_LAST_HOURS = "%(at)s::timestamptz - %(hours)s"
 _ZONE = "coalesce(%(own_zone)s::text, nullif(k.timezone, ''), %(zone)s)"
+_LAST_DATES = f"(date_trunc('day', %(at)s AT TIME ZONE {_ZONE}) - %(dates)s) AT TIME ZONE {_ZONE}"
 
 
 def _asked(cap: Cap) -> dict[str, Any]:

@@ -210,8 +210,10 @@ def quick() -> Iterator[psycopg.ClientCursor[Any]]:
 
 def reach(law: Law) -> timedelta:
     """How far back the caps of a law look, and what they rest on: `WINDOW` or more."""
-    dates = max((getattr(rule.test, "dates", 0) for rule in law.rules), default=0)
-    return max(WINDOW, timedelta(days=dates + 10))
+    tests = [rule.test for rule in law.rules]
+    dates = max((getattr(test, "dates", 0) for test in tests), default=0)
+    hours = max((getattr(test, "hours", 0) for test in tests), default=0)
+    return max(WINDOW, timedelta(days=dates + 10), timedelta(hours=hours, days=10))
 
 
 # --- many customers -----------------------------------------------------------------------------------------------

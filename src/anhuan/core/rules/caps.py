@@ -22,7 +22,7 @@ _UNANSWERED = frozenset({LineResult.NO_ANSWER, LineResult.VOICEMAIL})
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `limit` contacts within `dates` local dates, the attempt's own included.
+    """At most `limit` contacts within `dates` local dates, the attempt's own included; with `hours`, within so many hours instead.
 
     Counted are contacts by `channels`: calls with a result in `lines` and, where given, an outcome in `outcomes`; outbound
     ones, with `inbound` also those the person made. `per` says whose: the same `person`, `point`, `debt` (several debts of
@@ -44,6 +44,7 @@ class Cap:
     at_points: str | None = None
     lifted_by: Covers | None = None
     procedures: bool = False
+    hours: Annotated[int, Stricter.HIGHER] = 0
 
     needs = frozenset({"timezones", "contacts", "consents", "points", "wrong_numbers"})
 
@@ -55,7 +56,8 @@ class Cap:
             if not self._is_class(kind):
                 return None
         zone = asked.zone(self.zone)
-        counted = [contact for contact in asked.window(zone, self.dates) if self._counts(contact, asked)]
+        recent = asked.last_hours(self.hours) if self.hours else asked.window(zone, self.dates)
+        counted = [contact for contact in recent if self._counts(contact, asked)]
         if len(counted) < self.limit and self.lifted_by is not Covers.ATTEMPTS:
             return None
         for debt in sorted(asked.attempt.debts) if "debt" in self.per else [None]:
@@ -117,8 +119,11 @@ class Cap:
         seen = {"count": len(those), "limit": limit, "debt": debt}
         if limit < 1:
             return Ground(seen)
-        leaves_last = those[len(those) - limit].at.astimezone(zone_named(zone)).date()
-        return Ground(seen, not_before=start_of(leaves_last + timedelta(days=self.dates), zone))
+        leaves_last = those[len(those) - limit].at
+        if self.hours:
+            return Ground(seen, not_before=leaves_last + timedelta(hours=self.hours, microseconds=1))
+        free = leaves_last.astimezone(zone_named(zone)).date() + timedelta(days=self.dates)
+        return Ground(seen, not_before=start_of(free, zone))
 
 
 def same_point(contact: Contact, asked: Asked) -> bool:
