@@ -138,6 +138,7 @@ LABELS: dict[str, dict[str, Label]] = {
         "identity": _in("step", "Absorb people"),
         "payments": _in("step", "Absorb payments"),
         "cases": _in("step", "Absorb cases"),
+        "proposals": _in("step", "Propose actions"),
         "balance": _in("step", "Balance the heaps"),
     },
     "file": {
