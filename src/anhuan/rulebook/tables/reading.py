@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -484,9 +485,11 @@ class Reader:
         words = pieces(text)
         if [word.text for word in words] == ["-"]:
             return syntax.Tests()
-        if _wholly_negated(words):
-            inner = self._parse(text, words[2:-1], "tests")
-            return syntax.Tests(inner.tests, negated=True)  # type: ignore[attr-defined]
+        if len(words) > 3 and [words[0].text, words[1].text, words[-1].text] == ["not", "(", ")"]:
+            # Brackets do not tell whether the first one closes last, for a range may end in any of them: what can be read can.
+            with suppress(Unreadable):
+                inner = self._parse(text, words[2:-1], "tests")
+                return syntax.Tests(inner.tests, negated=True)  # type: ignore[attr-defined]
         return self._parse(text, words, "tests")  # type: ignore[return-value]
 
     def type(self, text: str) -> syntax.TypeName:
@@ -510,15 +513,3 @@ class Reader:
             raise Unreadable(f"unexpected {met} at {(where or len(text) - 1) + 1} in: {_short(text)}") from None
         except (LarkError, RecursionError) as error:
             raise Unreadable(f"{type(error).__name__} in: {_short(text)}") from None
-
-
-def _wholly_negated(words: list[Word]) -> bool:
-    """Whether the words are not( … ) and nothing more."""
-    if len(words) < 4 or (words[0].text, words[1].text) != ("not", "(") or words[-1].text != ")":
-        return False
-    depth = 0
-    for word in words[1:-1]:
-        depth += (word.kind == "sign") * ((word.text in {"(", "[", "{"}) - (word.text in {")", "]", "}"}))
-        if depth == 0:
-            return False
-    return True
