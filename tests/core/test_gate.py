@@ -318,6 +318,8 @@ def test_the_night_ends_just_after_eight():
     assert first == moment("2026-06-11 08:00") + TICK
     early = _first_free(attempt(), facts(), moment("2026-06-10 03:00"), law(), "cn.quiet_hours")
     assert early == moment("2026-06-10 08:00") + TICK
+    at_eight = _first_free(attempt(), facts(), moment("2026-06-10 08:00"), law(), "cn.quiet_hours")
+    assert at_eight == moment("2026-06-10 08:00") + TICK
 
 
 def test_the_night_of_two_zones_ends_with_the_later_one():
