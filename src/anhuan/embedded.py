@@ -307,13 +307,13 @@ class Cluster:
         new_password = _make_password(place.password_file)
         self.runner.choose(place)
         password = f"{ROLE} PASSWORD '{place.password_file.read_text()}'"
+        for former in place.base.glob("data.*"):
+            shutil.rmtree(former, ignore_errors=True)
         if place.data.exists():
             self._check_version()
             if new_password:
                 self._as_superuser(place.data, f"ALTER ROLE {password};")
             return
-        for former in place.base.glob("data.*"):
-            shutil.rmtree(former, ignore_errors=True)
         draft = place.base / f"data.{os.getpid()}"
         draft.mkdir(mode=0o700)
         self.runner.give(draft)
