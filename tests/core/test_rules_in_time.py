@@ -11,7 +11,7 @@ from tests.core.questions import attempt, consent, contact, facts, hold, moment,
 from anhuan.core.asked import Asked
 from anhuan.core.facts import NumberCheck, OptOut, Person, PlaceBar, Point, TimeBlock, TransferNotice
 from anhuan.core.rules.holds import Ceased, ElectronicRoute, Held, OptedOut, VoiceConsent
-from anhuan.core.rules.hours import BarredPlace, StatedBlock
+from anhuan.core.rules.hours import BadTime, BarredPlace, PlaceOfCare, StatedBlock
 from anhuan.core.rules.parties import (
     LocatedOnce,
     NumberOfAnother,
@@ -22,7 +22,19 @@ from anhuan.core.rules.parties import (
     UnrelatedPerson,
     lost_since,
 )
-from anhuan.core.vocabulary import Channel, Covers, Direction, HoldKind, LineResult, Outcome, Party, PointKind, Purpose, Route
+from anhuan.core.vocabulary import (
+    Channel,
+    Covers,
+    Direction,
+    HoldKind,
+    LineResult,
+    Outcome,
+    Party,
+    PointKind,
+    Purpose,
+    Route,
+    Says,
+)
 
 NOON = "2026-06-10 12:00"
 TICK = timedelta(microseconds=1)
@@ -446,3 +458,49 @@ def test_a_block_that_does_not_concern_the_attempt_hides_none_that_does():
     always = TimeBlock(moment("2026-06-01 10:00"), frozenset(range(7)))
     assert refuses(StatedBlock(), facts(time_blocks=(texts, mondays, always)))
     assert not refuses(StatedBlock(), facts(time_blocks=(texts, mondays)))
+
+
+def first_free(known, at, zone="Asia/Shanghai"):
+    return StatedBlock().refuses(Asked(attempt(), known, {}, moment(at, zone))).not_before
+
+
+def test_a_block_ends_where_it_ends_in_every_zone():
+    block = TimeBlock(moment("2026-06-01 10:00"), frozenset(range(7)), time(15), time(23))
+    new_york = facts(zone="America/New_York", time_blocks=(block,))  # ten in the evening there is the next date in UTC
+    assert first_free(new_york, "2026-06-09 22:00", "America/New_York") == moment("2026-06-09 23:00", "America/New_York")
+    both = facts(timezones=("America/New_York", "America/Los_Angeles"), time_blocks=(block,))
+    assert first_free(both, "2026-06-09 22:00", "America/New_York") == moment("2026-06-09 23:00", "America/Los_Angeles")
+    assert first_free(both, "2026-06-09 15:00", "America/New_York") == moment("2026-06-09 23:00", "America/Los_Angeles")
+
+
+def test_a_block_of_six_days_a_week_ends_with_the_seventh():
+    for weekday in range(7):
+        block = TimeBlock(moment("2026-06-01 10:00"), frozenset(range(7)) - {weekday})
+        free = first_free(facts(time_blocks=(block,)), f"2026-06-{9 + weekday:02} 12:00")  # the date after the free one
+        assert free == moment(f"2026-06-{15 + weekday:02} 00:00")
+
+
+def test_what_is_said_in_a_call_after_a_bad_time_must_be_told():
+    step = attempt(session_of="k1", says=None)
+    known = facts(contact(NOON, id="k1"), bad_times=frozenset({"k1"}))
+    assert BadTime().refuses(Asked(step, known, {}, NOW)).missing == "says"
+    assert not refuses(BadTime(), facts(bad_times=frozenset({"k2"})), step)
+    assert not refuses(BadTime(), known, replace(step, session_of=None))
+    assert not refuses(BadTime(), known, replace(step, says=frozenset({Says.ASKS_BETTER_TIME})))
+    assert refuses(BadTime(), known, replace(step, says=frozenset()))
+
+
+def test_one_of_several_bars_is_enough():
+    bars = (PlaceBar(BEFORE, "work"), PlaceBar(BEFORE, "home"))
+    assert refuses(BarredPlace(), facts(place_bars=bars, whereabouts="home"))
+
+
+def test_a_place_of_care_is_visited_only_by_consent():
+    known = facts(points={kind.value: Point(kind.value, kind) for kind in PointKind})
+    for kind in PointKind:
+        visit = attempt(channel=Channel.VISIT, point=kind.value)
+        assert refuses(PlaceOfCare(), known, visit) is (kind is PointKind.HOSPITAL_OR_CARE)
+    ward = attempt(channel=Channel.VISIT, point="hospital_or_care")
+    assert not refuses(PlaceOfCare(), known, replace(ward, entry_consent=True))
+    assert PlaceOfCare().refuses(Asked(ward, known, {}, NOW)).missing is None
+    assert PlaceOfCare().refuses(Asked(replace(ward, entry_consent=None), known, {}, NOW)).missing == "entry_consent"

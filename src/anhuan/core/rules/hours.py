@@ -120,17 +120,15 @@ def _within(block: TimeBlock, local: datetime) -> bool:
 
 
 def _after(block: TimeBlock, asked: Asked) -> datetime | None:
-    """The first instant outside the block in every zone, looked for at its own edges."""
-    zones = asked.facts.timezones
-    edges = {block.begins or time.min, block.ends or time.min}
-    today = asked.at.date()
-    moments = (
-        datetime.combine(today + timedelta(days=ahead), edge, zone_named(zone)).astimezone(UTC)
-        for ahead in range(-1, 9)
-        for edge in edges
+    """The first instant outside the block in every zone, looked for where it ends in one of them, a week ahead."""
+    zones = [zone_named(zone) for zone in asked.facts.timezones]
+    yesterday = asked.at.date() - timedelta(days=1)  # where it is still yesterday, the block may end today
+    ends = (
+        datetime.combine(yesterday + timedelta(days=ahead), block.ends or time.min, zone).astimezone(UTC)
+        for ahead in range(10)
         for zone in zones
     )
-    free = (m for m in moments if m > asked.at and not any(_within(block, m.astimezone(zone_named(z))) for z in zones))
+    free = (at for at in ends if at > asked.at and not any(_within(block, at.astimezone(zone)) for zone in zones))
     return min(free, default=None)
 
 
