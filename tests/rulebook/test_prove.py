@@ -92,6 +92,13 @@ def test_an_overlap_under_unique_names_both_rules_and_a_row():
     assert Decider(model, "d").decide(found["example"]).error == "hit policy UNIQUE: rules 1, 2 all hold"
 
 
+def test_a_rule_for_all_that_is_not_null_overlaps_one_for_everything_though_no_type_is_known():
+    model = one_table("UNIQUE", {"x": ""}, [["-", "1"], ["not(null)", "2"]])
+    (found,) = findings(model)["overlaps"]
+    assert found["rules"] == [1, 2]
+    assert Decider(model, "d").decide(found["example"]).error == "hit policy UNIQUE: rules 1, 2 all hold"
+
+
 def test_rules_under_any_overlap_only_when_their_outputs_differ():
     same = one_table("ANY", {"x": "number"}, [["<= 5", '"a"'], [">= 5", '"a"']])
     other = one_table("ANY", {"x": "number"}, [["<= 5", '"a"'], [">= 5", '"b"']])

@@ -214,8 +214,8 @@ def _samples(clause: InputClause, cuts: list[Value], of: Type | None, compiler: 
     values = [value for value in cuts if value is not None and kind(value) == base]
     if base == "boolean":
         return [True, False, *null]
-    if base is None:
-        return null or [None]
+    if base is None:  # nothing says of what kind it is: any value stands for all that are not null
+        return [_other([]), *null]
     if base == "string" and not ordered:
         distinct = list(dict.fromkeys(values))
         return [*distinct, _other(distinct), *null]
