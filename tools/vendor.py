@@ -20,6 +20,7 @@ import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "src/anhuan/workbench/static/vendor"
@@ -28,12 +29,20 @@ STAMP = "vendor.json"
 
 @dataclass(frozen=True)
 class Package:
-    """One npm package: the folder it is served from, and its files by the name they are served under."""
+    """One npm package: the folder it is served from, and its files by the name they are served under.
+
+    `bundles`: its files hold those of the packages it depends on, whose licences are then kept as one file.
+    """
 
     folder: str
     files: dict[str, str]
     licences: tuple[str, ...]
+    bundles: bool = False
 
+
+_DMN_STYLES = ("diagram-js", "dmn-js-decision-table", "dmn-js-decision-table-controls", "dmn-js-drd", "dmn-js-literal-expression",
+               "dmn-js-shared", "dmn-js-boxed-expression", "dmn-js-boxed-expression-controls")  # fmt: skip
+_DMN_FONTS = ("eot", "svg", "ttf", "woff", "woff2")
 
 # Tabler ships no licence file: its notice stands at the head of the style sheet, and README.md names the licence.
 PACKAGES = {
@@ -41,6 +50,18 @@ PACKAGES = {
     "echarts": Package("echarts", {"echarts.min.js": "dist/echarts.common.min.js"}, ("LICENSE", "NOTICE")),
     "zrender": Package("zrender", {}, ("LICENSE",)),  # bundled inside echarts, under a licence of its own
     "@fontsource-variable/inter": Package("inter", {"inter-latin.woff2": "files/inter-latin-wght-normal.woff2"}, ("LICENSE",)),
+    "dmn-js": Package(
+        "dmn-js",
+        {
+            "viewer.min.js": "dist/dmn-navigated-viewer.production.min.js",
+            "modeler.min.js": "dist/dmn-modeler.production.min.js",
+            **{f"{style}.css": f"dist/assets/{style}.css" for style in _DMN_STYLES},
+            "dmn-font/css/dmn.css": "dist/assets/dmn-font/css/dmn.css",
+            **{f"dmn-font/font/dmn.{form}": f"dist/assets/dmn-font/font/dmn.{form}" for form in _DMN_FONTS},
+        },
+        ("LICENSE",),
+        bundles=True,
+    ),
 }
 
 # A source map that is not shipped would make Django's manifest storage refuse the file.
@@ -99,10 +120,13 @@ def copy(modules: Path, target: Path) -> dict[str, dict[str, dict[str, str]]]:
         folder.mkdir(parents=True)
         facts = json.loads((source / "package.json").read_text())
         stamp["packages"][name] = {"version": facts["version"], "licence": facts["license"]}
-        for served, original in {**package.files, **{text: text for text in package.licences}}.items():
-            content = (source / original).read_bytes()
-            if served.endswith((".css", ".js")):
-                content = _SOURCE_MAP.sub(b"\n", content)
+        contents = {served: (source / original).read_bytes() for served, original in package.files.items()}
+        contents |= {text: (source / text).read_bytes() for text in package.licences}
+        if package.bundles:
+            contents["LICENSES-OF-BUNDLED.txt"] = licences_of_bundled(modules, name).encode()
+        for served, original in contents.items():
+            content = _SOURCE_MAP.sub(b"\n", original) if served.endswith((".css", ".js")) else original
+            (folder / served).parent.mkdir(parents=True, exist_ok=True)
             (folder / served).write_bytes(content)
             stamp["sha256"][f"{package.folder}/{served}"] = _digest(content)
             if served.endswith((".css", ".js")):
@@ -111,6 +135,23 @@ def copy(modules: Path, target: Path) -> dict[str, dict[str, dict[str, str]]]:
     text = json.dumps({"lock": _wanted(), **stamp}, indent=1, sort_keys=True) + "\n"
     (target / STAMP).write_text(text)
     return stamp
+
+
+def licences_of_bundled(modules: Path, name: str) -> str:
+    """Name, version, licence and licence text of every package that `name` depends on, however far away."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = [name]
+    while waiting:
+        facts = json.loads((modules / waiting.pop() / "package.json").read_text())
+        found[facts["name"]] = facts
+        waiting += [other for other in facts.get("dependencies", {}) if other not in found]
+    told = []
+    for other in sorted(found.keys() - {name}):
+        facts = found[other]
+        texts = [file.read_text() for file in sorted((modules / other).glob("[Ll][Ii][Cc][Ee][Nn]*")) if file.is_file()]
+        head = f"{other} {facts['version']}, licence: {facts.get('license') or 'MIT, by its README'}"
+        told.append("\n\n".join([head, *texts] if texts else [f"{head} (no licence file in the package)"]))
+    return f"\n\n{'-' * 100}\n\n".join(told) + "\n"
 
 
 def _wanted() -> str:
