@@ -6,7 +6,7 @@ is what `now()` and `today()` answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import localcontext
@@ -31,6 +31,15 @@ class Outcome:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A decision on the way: what it came to, and the rules of its table that fired (none where it is no table)."""
+
+    decision: str
+    value: Value
+    rules: tuple[int, ...]
+
+
 class Decider:
     """One decision (or decision service, or knowledge model) of a model, ready for rows. Raises ModelRefused where it cannot be decided."""
 
@@ -51,9 +60,17 @@ class Decider:
 
     def decide(self, row: Mapping[str, Value]) -> Outcome:
         """The row gives inputs by name, as JSON has them: dates as text, numbers as Decimal or int."""
-        notes: list[str] = []
-        given = {same_name(name): value for name, value in row.items()}
-        run = _Run(self._graph, given, notes, self._at)
+        return self._decided(self._run(row))
+
+    def traced(self, row: Mapping[str, Value]) -> tuple[Outcome, tuple[Step, ...]]:
+        """As `decide`, with every decision that was made, each after those it rests on."""
+        run = self._run(row)
+        return self._decided(run), tuple(run.steps())
+
+    def _run(self, row: Mapping[str, Value]) -> _Run:
+        return _Run(self._graph, {same_name(name): value for name, value in row.items()}, [], self._at)
+
+    def _decided(self, run: _Run) -> Outcome:
         with localcontext(NUMBERS):
             try:
                 value, rules = run.asked(self._node)
@@ -63,7 +80,7 @@ class Decider:
                 return Outcome(None, (), "functions call each other without end")
             except MemoryError:
                 return Outcome(None, (), "a value grew beyond all memory")
-        error = "; ".join(dict.fromkeys(notes[:MOST_NOTES])) if value is None and notes else None
+        error = "; ".join(dict.fromkeys(run.notes[:MOST_NOTES])) if value is None and run.notes else None
         return Outcome(value, rules, error)
 
 
@@ -149,7 +166,7 @@ class _Run:
     """One row: each node is evaluated at most once."""
 
     def __init__(self, graph: _Graph, given: Mapping[str, Value], notes: list[str], at: Value) -> None:
-        self._graph, self._given, self._notes, self._at = graph, given, notes, at
+        self._graph, self._given, self.notes, self._at = graph, given, notes, at
         self._known: dict[str, Value] = {}
         self._fired: dict[str, tuple[int, ...]] = {}
 
@@ -167,6 +184,13 @@ class _Run:
             return value.body(*[received(argument, of or ANY) for argument, (_, of) in typed]), ()
         return value, self._fired.get(node.id, ())
 
+    def steps(self) -> Iterator[Step]:
+        """The decisions made so far, in the order in which they were settled."""
+        for identity, value in self._known.items():
+            node = self._graph.model.nodes[identity]
+            if node.kind == "decision":
+                yield Step(node.name, value, self._fired.get(identity, ()))
+
     def value(self, node: Node) -> Value:
         if node.id not in self._known:
             self._known[node.id] = self._evaluated(node)
@@ -182,7 +206,7 @@ class _Run:
                 raise Wrong(f"{node.name}: {wrong}") from None
         if node.kind == "service":
             return self._as_function(node)
-        scope = Scope({other.name: self.value(other) for other in graph.required(node)}, self._notes, self._at)
+        scope = Scope({other.name: self.value(other) for other in graph.required(node)}, self.notes, self._at)
         if node.kind == "knowledge":
             made = graph.logic[node.id](scope)
             scope.names[node.name] = made  # so that it may call itself
@@ -204,7 +228,7 @@ class _Run:
         try:
             return fit(found, self._graph.types[service.id])
         except Wrong as wrong:
-            self._notes.append(f"{service.name}: {wrong}")
+            self.notes.append(f"{service.name}: {wrong}")
             return None
 
     def _as_function(self, service: Node) -> Function:
@@ -216,9 +240,9 @@ class _Run:
         def run(*arguments: Value) -> Value:
             if len(arguments) != len(inputs):
                 raise Wrong(f"{service.name} takes {len(inputs)} arguments, {len(arguments)} were given")
-            inner = _Run(graph, self._given, self._notes, self._at)
+            inner = _Run(graph, self._given, self.notes, self._at)
             for node, to, value in zip(inputs, types, arguments, strict=True):
-                inner._known[node.id] = _or_null(value, to, self._notes)  # one of its own
+                inner._known[node.id] = _or_null(value, to, self.notes)  # one of its own
             return inner._outputs(service)
 
         return Function(service.name, tuple((node.name, None) for node in inputs), run)
