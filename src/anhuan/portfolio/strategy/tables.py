@@ -178,26 +178,13 @@ class TableColumns:
         return sorted(range(len(outputs)), key=lambda at: ranks[at])
 
     def _may_overlap(self) -> bool:
-        """Whether two rules might hold for one row: not where the geometry of the table, and null, rule it out."""
-        rules = self.table.rules
+        """Whether two rules might hold for one row: not where the geometry of the table rules it out."""
         try:
             with localcontext(NUMBERS):
-                boxes = space_of(self.table, self.compiler, self._type_of).boxes
-                at_null = [[self._holds_null(cell) for cell in rule.tests] for rule in rules]
+                space = space_of(self.table, self.compiler, self._type_of)
         except Opaque:
             return True
-        groups: dict[syntax.Node, list[int]] = {}
-        for place, clause in enumerate(self.table.inputs):
-            groups.setdefault(clause.expression, []).append(place)
-        nulls = [[all(row[place] for place in places) for places in groups.values()] for row in at_null]
-        return any(
-            all(a & b or (m and n) for a, b, m, n in zip(boxes[i], boxes[j], nulls[i], nulls[j], strict=True))
-            for j in range(len(rules))
-            for i in range(j)
-        )
-
-    def _holds_null(self, cell: syntax.Tests) -> bool:
-        return self.compiler.tests(cell)(Scope({}, []), None) is True
+        return any(space.together(i, j) is not None for j in range(len(self.table.rules)) for i in range(j))
 
     def _type_of(self, clause: InputClause) -> Type | None:
         if clause.type is not ANY or not isinstance(clause.expression, syntax.Name):

@@ -36,11 +36,15 @@ class Cell:
 
 @dataclass(slots=True)
 class Axis:
-    """`free`: any value may come, whatever the other inputs are; else the input is computed, and a finding may be none."""
+    """`free`: any value may come, whatever the other inputs are; else the input is computed, and a finding may be none.
+
+    `null`: the rules that hold at null, as bits; it may come, though it is a cell only where some rule speaks of it.
+    """
 
     text: str
     cells: list[Cell]
     free: bool
+    null: int
 
 
 @dataclass(slots=True)
@@ -52,6 +56,16 @@ class Space:
         """The row of one cell per axis."""
         return {axis.text: axis.cells[at].sample for axis, at in zip(self.axes, cells, strict=True)}
 
+    def together(self, i: int, j: int) -> dict[str, Value] | None:
+        """A row for which two rules hold, with nulls where nothing else will do; None: there is none."""
+        row: dict[str, Value] = {}
+        for axis, a, b in zip(self.axes, self.boxes[i], self.boxes[j], strict=True):
+            common = a & b
+            if not common and not (axis.null >> i & axis.null >> j & 1):
+                return None
+            row[axis.text] = axis.cells[(common & -common).bit_length() - 1].sample if common else None
+        return row
+
 
 def space_of(table: Table, compiler: Compiler, type_of: Callable[[InputClause], Type | None]) -> Space:
     """Raises Opaque."""
@@ -62,7 +76,8 @@ def space_of(table: Table, compiler: Compiler, type_of: Callable[[InputClause], 
     for columns in groups.values():
         clause = table.inputs[columns[0]]
         free = _is_free(clause.expression, [node for node in groups if node is not clause.expression])
-        space.axes.append(Axis(clause.text, _cells(table, columns, compiler, type_of(clause)), free))
+        cells, null = _cells(table, columns, compiler, type_of(clause))
+        space.axes.append(Axis(clause.text, cells, free, null))
     for at in range(len(table.rules)):
         space.boxes.append([
             sum(1 << c for c, cell in enumerate(axis.cells) if cell.rules >> at & 1) for axis in space.axes
@@ -171,7 +186,8 @@ def _ordered(node: Any) -> bool:
 # --- Cells -------------------------------------------------------------------------------------------------------
 
 
-def _cells(table: Table, columns: list[int], compiler: Compiler, of: Type | None) -> list[Cell]:
+def _cells(table: Table, columns: list[int], compiler: Compiler, of: Type | None) -> tuple[list[Cell], int]:
+    """The cells of an input, and which rules hold at null."""
     clause = table.inputs[columns[0]]
     tests = [rule.tests[column] for rule in table.rules for column in columns]
     limits = [table.inputs[column].values for column in columns if table.inputs[column].values is not None]
@@ -186,14 +202,18 @@ def _cells(table: Table, columns: list[int], compiler: Compiler, of: Type | None
     if of is not None and of.allowed is not None:
         samples = [s for s in samples if s is None or of.allowed(s)]
     matches = [[compiler.tests(rule.tests[column]) for column in columns] for rule in table.rules]
+
+    def holding(value: Value) -> int:
+        return sum(1 << at for at, row in enumerate(matches) if all(match(scope, value) is True for match in row))
+
     merged: dict[int, Cell] = {}
     for sample in samples:
-        rules = sum(1 << at for at, row in enumerate(matches) if all(match(scope, sample) is True for match in row))
+        rules = holding(sample)
         before = merged.get(rules)
         merged[rules] = Cell(rules, before.sample if before else sample, before.weight + 1 if before else 1)
     if not merged:
         raise Opaque(f"{clause.text}: no value is allowed")
-    return list(merged.values())
+    return list(merged.values()), holding(None)
 
 
 def _all_cuts(tests: list[syntax.Tests | None], compiler: Compiler) -> list[Value]:

@@ -226,14 +226,17 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def _overlaps(table: Table, space: Space, compiler: Compiler, not_proved: list[Any]) -> Iterator[dict[str, Any]]:
-    """Pairs of rules that hold together: all of them under U, those that differ in their outputs under A."""
+    """Pairs of rules that hold together: all of them under U, those that differ in their outputs under A.
+
+    Null is among the values even where no rule speaks of it: a cell with not(…) takes it.
+    """
     if table.hit_policy not in {UNIQUE, ANY_RULE}:
         return
     reported = 0
-    for j, later in enumerate(space.boxes):
-        for i, earlier in enumerate(space.boxes[:j]):
-            common = [a & b for a, b in zip(earlier, later, strict=True)]
-            if not all(common):
+    for j in range(len(space.boxes)):
+        for i in range(j):
+            row = space.together(i, j)
+            if row is None:
                 continue
             if table.hit_policy == ANY_RULE:
                 same = _same_outputs(table, i, j, compiler)
@@ -241,8 +244,7 @@ def _overlaps(table: Table, space: Space, compiler: Compiler, not_proved: list[A
                     not_proved.append(f"overlaps: whether rules {i + 1} and {j + 1} put out the same depends on the row")
                 if same is not False:
                     continue
-            point = [(cells & -cells).bit_length() - 1 for cells in common]
-            yield {"rules": [table.rules[i].number, table.rules[j].number], "example": space.example(point)}
+            yield {"rules": [table.rules[i].number, table.rules[j].number], "example": row}
             reported += 1
             if reported == MOST_OVERLAPS:
                 return
