@@ -81,8 +81,7 @@ def _wanted(
 ) -> pa.Table:
     """What the strategy wants, as `proposal.WANTED`."""
     day = night.business_date
-    first = morning_after(day, home=home)
-    with _registered(con, "conduct", conduct(day, at=first, zone=settings.TIME_ZONE)) as told:
+    with registered(con, "conduct", conduct(day, at=morning_after(day, home=home), zone=settings.TIME_ZONE)) as told:
         rows = strategy.inputs(
             standing,
             con.table("accounts"),
@@ -91,18 +90,31 @@ def _wanted(
             conduct=told,
             arms=experiments.assignment(version.arms, seed=version.seed),
         )
-        model = Model(bytes(version.model))
-        # Worked out once: an expression this long, read by several others, would be planned over and over.
-        proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
-        found = strategy.rank_and_cut(proposed, capacities)
-        late = standing.filter(in_arrears(standing))
-        debts = late.group_by("customer_id").agg(debts=late.account_id.collect(order_by=late.account_id))
-        found = found.left_join(debts, "customer_id").drop("customer_id_right")
-        found = found.mutate(
-            capacity=found.heap == Heap.PROPOSED, rule=found.row, **{n: found[n].fill_null("") for n in _TEXTS}
-        )
-        named = [name for name in proposal.WANTED.names if name != "planned_at"]
-        table = found.order_by("customer_id").select(*named).to_pyarrow()
+        return wanted(con, rows, version, standing, day=day, capacities=capacities, home=home)
+
+
+def wanted(
+    con: Backend,
+    rows: ir.Table,
+    version: StrategyVersion,
+    standing: ir.Table,
+    *,
+    day: date,
+    capacities: Sequence[strategy.Capacity],
+    home: Path,
+) -> pa.Table:
+    """What a version wants of `strategy.inputs` of a business date, cut to capacity, as `proposal.WANTED`."""
+    model = Model(bytes(version.model))
+    # Worked out once: an expression this long, read by several others, would be planned over and over.
+    proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
+    found = strategy.rank_and_cut(proposed, capacities)
+    late = standing.filter(in_arrears(standing))
+    debts = late.group_by("customer_id").agg(debts=late.account_id.collect(order_by=late.account_id))
+    found = found.left_join(debts, "customer_id").drop("customer_id_right")
+    found = found.mutate(capacity=found.heap == Heap.PROPOSED, rule=found.row, **{n: found[n].fill_null("") for n in _TEXTS})
+    named = [name for name in proposal.WANTED.names if name != "planned_at"]
+    table = found.order_by("customer_id").select(*named).to_pyarrow()
+    first = morning_after(day, home=home)
     mornings = {on: max(first, morning_on(on, home=home)) for on in table["earliest_on"].unique().to_pylist()}
     planned = pa.array([mornings[on] for on in table["earliest_on"].to_pylist()], pa.timestamp("us", "UTC"))
     return table.append_column("planned_at", planned).cast(proposal.WANTED)
@@ -112,7 +124,7 @@ _TEXTS = ("wording", "team", "handled_by", "trace")
 
 
 @contextmanager
-def _registered(con: Backend, name: str, rows: pa.Table) -> Iterator[ir.Table]:
+def registered(con: Backend, name: str, rows: pa.Table) -> Iterator[ir.Table]:
     """Arrow rows as a table of DuckDB's, for as long as the block lasts."""
     con.con.register(name, rows)
     try:
@@ -124,7 +136,7 @@ def _registered(con: Backend, name: str, rows: pa.Table) -> Iterator[ir.Table]:
 def _heaps(con: Backend, standing: ir.Table, kept: pa.Table) -> dict[str, int]:
     """The overdue accounts delivered tonight, by the heap of their customer's proposal."""
     present = standing.filter(standing.presence == Presence.PRESENT, standing.overdue)
-    with _registered(con, "tonights_proposals", kept.select(["customer_id", "state"])) as became:
+    with registered(con, "tonights_proposals", kept.select(["customer_id", "state"])) as became:
         counted = present.join(became, "customer_id").group_by("state").agg(accounts=_.count()).to_pyarrow().to_pylist()
     return {HEAPS[ProposalState(row["state"])].value: row["accounts"] for row in counted}
 
