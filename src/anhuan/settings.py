@@ -476,6 +476,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_htmx",
+    "procrastinate.contrib.django",
     "anhuan.records",
     "anhuan.workbench",
 ]

@@ -46,6 +46,7 @@ _SEALED = (
     _Sealed("customer", "records_customer", "customer_id", "customer_id"),
     _Sealed("contact_point", "records_contactpoint", "point_id", "point_id::text"),
     _Sealed("set_aside_row", "records_setasiderow", "id", "sequence || '/' || line || '/' || file"),
+    _Sealed("said", "records_said", "row_id", "row_id::text"),
 )
 
 

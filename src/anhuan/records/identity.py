@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -41,6 +41,14 @@ class SetAsideRow(models.Model):
     sequence = models.BigIntegerField(db_index=True)
     file = models.TextField()
     line = models.BigIntegerField()
+    sealed = models.BinaryField()
+    key_id = models.SmallIntegerField()
+
+
+class Said(models.Model):
+    """The words of an item or a reply, sealed for its id; never in clear at rest."""
+
+    row_id = models.UUIDField(primary_key=True)
     sealed = models.BinaryField()
     key_id = models.SmallIntegerField()
 
@@ -89,7 +97,7 @@ def keyring() -> Keyring:
 def rows_by_key() -> dict[int, int]:
     """How many rows each encryption key seals, over all tables; a key that is not in it may be retired."""
     counted: Counter[int] = Counter()
-    for model in (Customer, ContactPoint, SetAsideRow):
+    for model in (Customer, ContactPoint, SetAsideRow, Said):
         counted.update(dict(model.objects.values_list("key_id").annotate(rows=models.Count("*")).order_by()))
     return dict(counted)
 
@@ -166,6 +174,23 @@ def open_set_aside(row: SetAsideRow, *, ring: Keyring) -> dict[str, str]:
     """`key` and `raw` of a row set aside, in clear."""
     name = f"{row.sequence}/{row.line}/{row.file}"
     return _fields(SET_ASIDE_SEALED, ring.open("set_aside_row", name, row.sealed, row.key_id))
+
+
+def seal_said(told: Mapping[UUID, Mapping[str, Any]], *, ring: Keyring | None = None) -> list[Said]:
+    """What items or replies say, by their ids, sealed and not yet saved."""
+    ring = ring or keyring()
+    plain = [json.dumps(said, ensure_ascii=False).encode() for said in told.values()]
+    sealed = ring.seal("said", [str(row) for row in told], plain)
+    return [Said(row_id=row, sealed=each, key_id=ring.current) for row, each in zip(told, sealed, strict=True)]
+
+
+def said(rows: Iterable[UUID], *, ring: Keyring | None = None) -> dict[UUID, dict[str, Any]]:
+    """What items or replies say, in clear, by their ids; for pages that record the look."""
+    ring = ring or keyring()
+    return {
+        row.row_id: json.loads(ring.open("said", str(row.row_id), row.sealed, row.key_id))
+        for row in Said.objects.filter(pk__in=list(rows))
+    }
 
 
 # --- Masks: enough to recognise, too little to misuse ---------------------------------------------------------------

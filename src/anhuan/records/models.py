@@ -11,18 +11,21 @@ from anhuan.records.contact import Contact, Permit, Refusal
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.events import Event
 from anhuan.records.hold import Hold
-from anhuan.records.identity import SetAsideRow
+from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
+from anhuan.records.outbox import Campaign, Hook, OutboxItem, Receipt, Reply
 from anhuan.records.payment import Payment
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff
-from anhuan.records.strategy import Proposal, StrategyVersion
+from anhuan.records.strategy import Proposal, Simulation, StrategyVersion
+from anhuan.records.wording import WordingVersion
 
 __all__ = [
     "Account",
     "Agency",
     "BadTime",
     "BucketSpan",
+    "Campaign",
     "Case",
     "CaseBefore",
     "CaseFigures",
@@ -34,9 +37,11 @@ __all__ = [
     "Customer",
     "Event",
     "Hold",
+    "Hook",
     "Night",
     "NightStep",
     "OptOut",
+    "OutboxItem",
     "Payment",
     "Permit",
     "PersonFinding",
@@ -44,10 +49,15 @@ __all__ = [
     "PointFinding",
     "Promise",
     "Proposal",
+    "Receipt",
     "Refusal",
+    "Reply",
     "Revocation",
+    "Said",
     "SetAsideRow",
+    "Simulation",
     "Staff",
     "StrategyVersion",
     "TimeBlock",
+    "WordingVersion",
 ]
