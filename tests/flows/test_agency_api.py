@@ -125,6 +125,30 @@ def test_a_seat_given_back_is_free_and_a_permit_given_back_is_worth_nothing(toke
     assert post(token, "/api/contacts", told)[1]["error"]["faults"][0]["code"] == "contact_closed"
 
 
+def test_an_agency_asks_whether_its_permit_still_stands(token: str, moved: Moved) -> None:
+    mobile = desk.customer(placed="North Ltd")
+    used, withdrawn, unused = (seat(token, mobile)["permit"] for _ in range(3))
+
+    def stands(permit: str, whose: str = token) -> Any:
+        status, answer = post(whose, "/api/permits/state", {"permit": permit})
+        assert (status, answer["permit"], answer["usable"]) == (200, permit, answer["until"] is not None)
+        return answer["until"]
+
+    moved.at = MORNING + timedelta(minutes=2)
+    assert stands(used) == stands(unused) == (MORNING + timedelta(minutes=15)).isoformat()
+    south = agencies.add("south", placed_as="South Ltd", listed=True, at=MORNING, by=BY)
+    assert isinstance(south, str)
+    assert stands(used, south) is None
+    post(token, "/api/contacts", {"permit": used, "started_at": MORNING.isoformat(), "line_result": "busy"})
+    assert (stands(used), stands(str(uuid4()))) == (None, None)
+    moved.at = MORNING + timedelta(minutes=15)
+    assert stands(unused) is None
+    moved.at = MORNING + timedelta(minutes=3)
+    hold.place("C1", HoldKind.COMPLAINT, law=LAW, at=moved.at, by=BY)
+    assert (stands(withdrawn), stands(unused)) == (None, None)
+    assert post(token, "/api/permits/state", {})[0] == 422
+
+
 def test_a_seat_never_lasts_into_the_night(token: str, moved: Moved) -> None:
     mobile = desk.customer(placed="North Ltd")
     moved.at = MORNING + timedelta(hours=11, minutes=53)  # seven minutes to ten

@@ -10,12 +10,14 @@ import hashlib
 import re
 import secrets
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import events
 from anhuan.records.agency import Agency
+from anhuan.records.contact import Contact, Permit, State
 
 _REFUSALS = {
     "agency_name": (
@@ -68,6 +70,14 @@ def end(name: str, *, at: datetime, by: str) -> Sentence | None:
 def holder_of(token: str) -> Agency | None:
     """The active agency a token belongs to."""
     return Agency.objects.filter(token_hash=digest(token), active=True).first()
+
+
+def usable_until(agency: Agency, permit_id: UUID, *, at: datetime) -> datetime | None:
+    """Until when the agency may still use a permit of its own; None: no longer, for it is over, used, given back or withdrawn."""
+    permit = Permit.objects.filter(pk=permit_id, actor=agency.actor, returned_at=None, expires_at__gt=at).first()
+    if permit is None or not Contact.objects.filter(permit_id=permit_id, state=State.STARTED).exists():
+        return None
+    return permit.expires_at
 
 
 def digest(token: str) -> bytes:

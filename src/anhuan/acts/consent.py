@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 from anhuan.acts.customer import Held, held
 from anhuan.acts.fitness import fault
+from anhuan.acts.pending import withdraw
 from anhuan.core.vocabulary import BANK, Channel, Covers, Party
 from anhuan.records.attempt import Fault
 from anhuan.records.circumstance import (
@@ -249,12 +250,13 @@ def _zones() -> frozenset[str]:
 
 
 def _record(customer: Held, row: Wish, kind: str, body: dict[str, Any], said_at: datetime | None) -> Recorded:
-    """Write one row and its event. What is said was said by now."""
+    """Write one row, withdraw what it forbids of all that waits, and write the event. What is said was said by now."""
     row.id, row.customer_id = uuid4(), customer.customer_id
     row.at, row.recorded_at, row.by = said_at or customer.at, customer.at, customer.by
     if row.at > customer.at:
         return [fault("said_at", "in_future")]
     row.save(force_insert=True)
-    told = {name: value for name, value in body.items() if value not in (None, "", [])}
+    body["withdrawn"] = withdraw(customer)
+    told = {name: value for name, value in body.items() if value not in (None, "", [], {})}
     customer.remember(kind, {"id": str(row.id), "at": row.at.isoformat(), **told})
     return row.id

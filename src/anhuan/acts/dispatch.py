@@ -279,7 +279,7 @@ def give_back(agency: Agency, permit_id: UUID, *, at: datetime, by: str) -> list
         contact.contact_id, "contact.void", {"proof": "given_back"}, at=at, by=by, state=State.VOID, proof="given_back"
     )
     if not faults:
-        Permit.objects.filter(pk=permit_id).update(returned_at=at)
+        Permit.objects.filter(pk=permit_id, returned_at=None).update(returned_at=at)
     return faults
 
 
@@ -387,7 +387,7 @@ def report(
 ) -> tuple[UUID, bool] | Unfit:
     """The result of a contact an agency made under its permit: the contact, and whether it was made in the permit's time.
 
-    One made out of that time has used no permit: it is recorded as made without one.
+    One made out of that time, or after the permit was withdrawn, has used none: it is recorded as made without one.
     """
     seat = _seat_of(agency, permit_id)
     if seat is None:
@@ -395,7 +395,8 @@ def report(
     permit = Permit.objects.get(pk=permit_id)
     if started_at > at:
         return Unfit([fault("started_at", "in_future")])
-    if permit.at <= started_at < permit.expires_at:
+    withdrawn_at = permit.returned_at if seat.closed_at is None else None
+    if permit.at <= started_at < (withdrawn_at or permit.expires_at):
         faults = complete(seat.contact_id, line_result=line_result, outcome=outcome, started_at=started_at, at=at, by=by)
         return Unfit(faults) if faults else (seat.contact_id, True)
     attempt = attempts.read(permit.attempt)

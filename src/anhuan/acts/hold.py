@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from anhuan.acts.customer import Held, held
 from anhuan.acts.fitness import fault
+from anhuan.acts.pending import withdraw
 from anhuan.core import gate
 from anhuan.core.facts import Attempt
 from anhuan.core.facts import Hold as Standing
@@ -53,7 +54,7 @@ def place(
     """Stop collection of `debts` (None: of all) from `begins` (None: now; never later than now) on.
 
     `reason` is a code, `evidence` says where the paper lies; the event holds the code alone. One that begins in the past is
-    judged over what was done meanwhile, and the event lists it.
+    judged over what was done meanwhile, and the event lists it; and what it forbids of all that waits to be done.
     """
     with held(customer_id, at=at, by=by) as customer:
         begins = begins or customer.at
@@ -70,9 +71,9 @@ def place(
         body = {
             "hold": str(hold.hold_id), "kind": kind, "debts": hold.debts, "begins": begins.isoformat(),
             "ends": ends and ends.isoformat(), "until_date": until_date and until_date.isoformat(), "reason": reason,
-            "meanwhile": [str(contact) for contact in meanwhile],
+            "meanwhile": [str(contact) for contact in meanwhile], "withdrawn": withdraw(customer, law),
         }  # fmt: skip
-        customer.remember("hold.placed", {name: value for name, value in body.items() if value not in (None, "", [])})
+        customer.remember("hold.placed", {name: value for name, value in body.items() if value not in (None, "", [], {})})
     return Placed(hold.hold_id, meanwhile)
 
 

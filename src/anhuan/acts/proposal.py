@@ -7,9 +7,10 @@ door (`acts.dispatch`) judges again when a contact is made. Does not know strate
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -19,11 +20,13 @@ from django.db import connection
 from anhuan.acts.desk import guaranteed
 from anhuan.core import gate
 from anhuan.core.facts import MAIN_POINT, Attempt, Facts
-from anhuan.core.law import Law
+from anhuan.core.law import Law, Reason
 from anhuan.core.rules.holds import Held
-from anhuan.core.vocabulary import CALLS, Channel, Party, PointKind, Purpose
+from anhuan.core.vocabulary import CALLS, Channel, NightStatus, Party, PointKind, Purpose
 from anhuan.records import attempt as attempts
 from anhuan.records import bulk, facts
+from anhuan.records.account import Account
+from anhuan.records.facts import Known
 from anhuan.records.night import Night
 from anhuan.records.strategy import Proposal, ProposalState, StrategyVersion
 
@@ -111,21 +114,23 @@ def _judge(wanted: pa.Table, law_at: Callable[[datetime], Law]) -> list[_Judged]
 
 def _verdicts(asked: Sequence[Mapping[str, Any]], law: Law, at: datetime) -> Iterator[_Judged]:
     """What the gate says of contacts planned for one instant, in the order of their customers."""
-    templates: dict[tuple[str, Purpose], Attempt] = {}
     known = facts.facts_for_many([row["customer_id"] for row in asked], at=at, since=at - facts.reach(law))
     for row, (customer_id, told) in zip(asked, known, strict=True):
         if row["customer_id"] != customer_id:
             raise AssertionError("proposals come in the order of their customers' ids, one each")
-        contact = row["channel"] in _CONTACTS
-        kind = row["channel"] if contact else Channel.CALL.value, Purpose.COLLECT if row["debts"] else Purpose.SERVICE
-        if kind not in templates:
-            templates[kind] = _template(*kind)
-        template = templates[kind]
-        debts = frozenset(row["debts"] or (row["account_id"],)) & told.debts.keys() or frozenset(told.debts)
-        attempt = replace(template, debts=debts, point=_point(template.channel, told))
-        yield _judged(gate.check(attempt, told, law, at), contact=contact)
+        attempt = _attempt(row["channel"], row["debts"], row["account_id"], told)
+        yield _judged(gate.check(attempt, told, law, at), contact=row["channel"] in _CONTACTS)
 
 
+def _attempt(channel: str, overdue: Collection[str] | None, account_id: str, told: Facts) -> Attempt:
+    """What is wanted as the desk would attempt it: of the accounts overdue, else of the one it was decided on."""
+    purpose = Purpose.COLLECT if overdue else Purpose.SERVICE
+    template = _template(channel if channel in _CONTACTS else Channel.CALL.value, purpose)
+    debts = frozenset(overdue or (account_id,)) & told.debts.keys() or frozenset(told.debts)
+    return replace(template, debts=debts, point=_point(template.channel, told))
+
+
+@cache
 def _template(channel: str, purpose: Purpose) -> Attempt:
     """A contact of the desk with the debtor by a channel."""
     told = {
@@ -157,3 +162,36 @@ def _judged(verdict: gate.Verdict, *, contact: bool) -> _Judged:
     rules = tuple(sorted({reason.rule.id for reason in counting}))
     told = json.dumps([reason.document() for reason in counting], ensure_ascii=False) if counting else "[]"
     return _Judged(state.value, verdict.law, rules, told)
+
+
+# --- what is wanted no more ---------------------------------------------------------------------------------------
+
+
+def waiting(customer_id: str) -> Proposal | None:
+    """What the last night proposed for a customer, if it did and nothing has withdrawn it."""
+    last = Night.objects.exclude(status=NightStatus.REPLACED).order_by("business_date").last()
+    if last is None:
+        return None
+    wanted = Proposal.objects.filter(business_date=last.business_date, customer_id=customer_id)
+    return wanted.filter(state=ProposalState.PROPOSED).first()
+
+
+def withdraw(
+    wanted: Proposal, known: Known, anew: Callable[[Attempt, datetime], tuple[Reason, ...]], *, law: Law, at: datetime
+) -> list[date]:
+    """Withdraw a proposal that is refused for reasons `anew`; its business date, or nothing. Holds its customer already.
+
+    What is no contact of ours is stopped by holds alone, as by night.
+    """
+    late = Account.objects.filter(customer_id=wanted.customer_id, bucket__gt=0).values_list("account_id", flat=True)
+    attempt = _attempt(wanted.channel, sorted(late), wanted.account_id, known.facts)
+    reasons = anew(attempt, max(at, wanted.planned_at or at))
+    if wanted.channel not in _CONTACTS:
+        reasons = tuple(reason for reason in reasons if isinstance(reason.rule.test, Held))
+    if not reasons:
+        return []
+    Proposal.objects.filter(business_date=wanted.business_date, customer_id=wanted.customer_id).update(
+        state=ProposalState.WITHDRAWN, rules=sorted({reason.rule.id for reason in reasons}), law=law.fingerprint,
+        reasons=[reason.document() for reason in reasons],
+    )  # fmt: skip
+    return [wanted.business_date]

@@ -1,4 +1,5 @@
-"""`POST /api/permits` and `POST /api/contacts`: an agency asks for leave to make a contact, and reports what it made.
+"""`POST /api/permits`, `/api/permits/state` and `/api/contacts`: an agency asks for leave to make a contact, whether it still
+stands, and reports what it made.
 
 Knows tokens, JSON and status codes. Does not judge: `acts.dispatch` does. Never answers with personal data, and whether a customer
 exists is told only to the agency her accounts are placed with.
@@ -156,6 +157,17 @@ def permits(asked: _Asked) -> JsonResponse:
 def _verdict(verdict: gate.Verdict, attempt_id: str) -> dict[str, Any]:
     """The verdict under the id the agency itself gave the attempt."""
     return {**gate.document(verdict), "attempt": attempt_id}
+
+
+@_for_agencies
+def state(asked: _Asked) -> JsonResponse:
+    """`{"permit"}` → until when it may be used. One that was withdrawn is asked after right before it is used."""
+    told = _Fields(asked.told, {"permit"})
+    permit_id = told.uuid("permit")
+    if told.faults:
+        return _unfit(told.faults)
+    until = agencies.usable_until(asked.agency, permit_id, at=asked.at)
+    return JsonResponse({"permit": str(permit_id), "usable": until is not None, "until": until and until.isoformat()})
 
 
 # --- contacts -----------------------------------------------------------------------------------------------------

@@ -8,5 +8,6 @@ from anhuan.agency import api
 
 urlpatterns = [
     path("api/permits", api.permits, name="api_permits"),
+    path("api/permits/state", api.state, name="api_permit_state"),
     path("api/contacts", api.contacts, name="api_contacts"),
 ]
