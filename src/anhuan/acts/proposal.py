@@ -55,7 +55,7 @@ _POINTS: Mapping[Channel, Sequence[PointKind]] = MappingProxyType(
 """Where a channel reaches a debtor, the best place first."""
 
 
-_CONTACTS = frozenset(channel.value for channel in Channel)
+CONTACTS = frozenset(channel.value for channel in Channel)
 
 
 def absorb(wanted: pa.Table, *, version: StrategyVersion, night: Night, law_at: Callable[[datetime], Law]) -> pa.Table:
@@ -90,7 +90,7 @@ def absorb(wanted: pa.Table, *, version: StrategyVersion, night: Night, law_at: 
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
     """What became of one proposal; `reasons` is JSON, `law` the fingerprint it was judged by."""
 
     state: str
@@ -99,9 +99,9 @@ class _Judged:
     reasons: str = "[]"
 
 
-def _judge(wanted: pa.Table, law_at: Callable[[datetime], Law]) -> list[_Judged]:
+def _judge(wanted: pa.Table, law_at: Callable[[datetime], Law]) -> list[Judged]:
     """One for each row of `wanted`, in their order."""
-    judged = [_Judged(ProposalState.NO_CAPACITY.value)] * len(wanted)
+    judged = [Judged(ProposalState.NO_CAPACITY.value)] * len(wanted)
     planned: dict[datetime, list[tuple[int, dict[str, Any]]]] = {}
     for number, row in enumerate(wanted.to_pylist()):
         if row["capacity"]:
@@ -112,20 +112,20 @@ def _judge(wanted: pa.Table, law_at: Callable[[datetime], Law]) -> list[_Judged]
     return judged
 
 
-def _verdicts(asked: Sequence[Mapping[str, Any]], law: Law, at: datetime) -> Iterator[_Judged]:
+def _verdicts(asked: Sequence[Mapping[str, Any]], law: Law, at: datetime) -> Iterator[Judged]:
     """What the gate says of contacts planned for one instant, in the order of their customers."""
     known = facts.facts_for_many([row["customer_id"] for row in asked], at=at, since=at - facts.reach(law))
     for row, (customer_id, told) in zip(asked, known, strict=True):
         if row["customer_id"] != customer_id:
             raise AssertionError("proposals come in the order of their customers' ids, one each")
-        attempt = _attempt(row["channel"], row["debts"], row["account_id"], told)
-        yield _judged(gate.check(attempt, told, law, at), contact=row["channel"] in _CONTACTS)
+        attempt = as_attempt(row["channel"], row["debts"], row["account_id"], told)
+        yield as_judged(gate.check(attempt, told, law, at), contact=row["channel"] in CONTACTS)
 
 
-def _attempt(channel: str, overdue: Collection[str] | None, account_id: str, told: Facts) -> Attempt:
+def as_attempt(channel: str, overdue: Collection[str] | None, account_id: str, told: Facts) -> Attempt:
     """What is wanted as the desk would attempt it: of the accounts overdue, else of the one it was decided on."""
     purpose = Purpose.COLLECT if overdue else Purpose.SERVICE
-    template = _template(channel if channel in _CONTACTS else Channel.CALL.value, purpose)
+    template = _template(channel if channel in CONTACTS else Channel.CALL.value, purpose)
     debts = frozenset(overdue or (account_id,)) & told.debts.keys() or frozenset(told.debts)
     return replace(template, debts=debts, point=_point(template.channel, told))
 
@@ -153,7 +153,7 @@ def _point(channel: Channel, told: Facts) -> str:
     return MAIN_POINT
 
 
-def _judged(verdict: gate.Verdict, *, contact: bool) -> _Judged:
+def as_judged(verdict: gate.Verdict, *, contact: bool) -> Judged:
     """What a verdict makes of a proposal; one that is no contact of ours, such as placing a case, is stopped by holds alone."""
     reasons = verdict.reasons if isinstance(verdict, gate.Refusal) else ()
     holds = [reason for reason in reasons if isinstance(reason.rule.test, Held)]
@@ -161,7 +161,7 @@ def _judged(verdict: gate.Verdict, *, contact: bool) -> _Judged:
     state = ProposalState.HELD if holds else ProposalState.REFUSED if counting else ProposalState.PROPOSED
     rules = tuple(sorted({reason.rule.id for reason in counting}))
     told = json.dumps([reason.document() for reason in counting], ensure_ascii=False) if counting else "[]"
-    return _Judged(state.value, verdict.law, rules, told)
+    return Judged(state.value, verdict.law, rules, told)
 
 
 # --- what is wanted no more ---------------------------------------------------------------------------------------
@@ -184,9 +184,9 @@ def withdraw(
     What is no contact of ours is stopped by holds alone, as by night.
     """
     late = Account.objects.filter(customer_id=wanted.customer_id, bucket__gt=0).values_list("account_id", flat=True)
-    attempt = _attempt(wanted.channel, sorted(late), wanted.account_id, known.facts)
+    attempt = as_attempt(wanted.channel, sorted(late), wanted.account_id, known.facts)
     reasons = anew(attempt, max(at, wanted.planned_at or at))
-    if wanted.channel not in _CONTACTS:
+    if wanted.channel not in CONTACTS:
         reasons = tuple(reason for reason in reasons if isinstance(reason.rule.test, Held))
     if not reasons:
         return []
