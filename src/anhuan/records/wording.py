@@ -88,9 +88,9 @@ class WordingVersion(models.Model):
 
 def versions(*, jurisdiction: str, name: str, channel: str, language: str) -> models.QuerySet[WordingVersion]:
     """Every version of a wording, oldest first."""
-    return WordingVersion.objects.filter(
-        jurisdiction=jurisdiction, name=name, channel=channel, language=language
-    ).order_by("number")
+    return WordingVersion.objects.filter(jurisdiction=jurisdiction, name=name, channel=channel, language=language).order_by(
+        "number"
+    )
 
 
 def live_on(day: date, *, jurisdiction: str, name: str, channel: str, language: str) -> WordingVersion | None:
