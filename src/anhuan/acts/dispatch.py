@@ -8,10 +8,11 @@ left the house, and one whose result nobody knows counts for ever and is never m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,6 +80,30 @@ def ask(customer_id: str, attempt: Attempt, *, law: Law, at: datetime) -> gate.V
 def start(customer_id: str, attempt: Attempt, *, law: Law, at: datetime, by: str) -> Answer:
     """Judge an attempt and, if it is permitted, begin it: permit, contact `started` and one event, or one kept refusal."""
     return _start(customer_id, attempt, law=law, at=at, by=by, seat=None, agency=None)
+
+
+def start_many(
+    asked: Sequence[tuple[str, Callable[[Known], Attempt | Unfit]]], *, law: Law, at: datetime, by: str
+) -> Iterator[Answer]:
+    """`start` for many customers in one transaction, in the order of their ids, each once: their answers in that order.
+
+    What is attempted is made of what is known of the customer once she is held. Nothing has begun before the caller's
+    transaction, which lasts until all are taken, is over.
+    """
+    for customer_id, attempted in sorted(asked, key=itemgetter(0)):
+        with held_and_known(customer_id, back=facts.reach(law), at=at, by=by) as (customer, known):
+            attempt = attempted(known)
+            yield attempt if isinstance(attempt, Unfit) else _answer(customer, attempt, known, law)
+
+
+def _answer(customer: Held, attempt: Attempt, known: Known, law: Law) -> Answer:
+    unfit = faults_of(attempt, known, customer.at)
+    if unfit:
+        return Unfit(unfit)
+    verdict, lasts = _judge(attempt, known, law, _latest(known, customer.at), None)
+    if isinstance(verdict, gate.Refusal):
+        return Refused(verdict, _keep(customer, verdict, law))
+    return _open(customer, verdict, known, law, lasts, reserved=False)
 
 
 def permit_for_agency(
