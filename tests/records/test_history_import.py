@@ -12,10 +12,12 @@ from tests.records import desk
 from tests.records.delivered import RING
 from tests.records.desk import BY, LAW, MORNING
 
+from anhuan.acts import agency as agencies
 from anhuan.acts import dispatch, history
 from anhuan.core import gate
 from anhuan.core.vocabulary import Channel, Covers, HoldKind, Party
 from anhuan.records import events, facts, identity
+from anhuan.records.agency import Agency
 from anhuan.records.contact import Contact
 from anhuan.records.events import Event
 from anhuan.records.hold import Hold
@@ -40,7 +42,7 @@ def write(folder: Path, name: str, *rows: dict[str, Any]) -> None:
 
 
 def take(folder: Path, at: Any = MORNING) -> dict[str, Any]:
-    return history.take(folder, at=at, by=BY)
+    return history.take(folder, law=LAW, at=at, by=BY)
 
 
 def call(id_: str, **told: Any) -> dict[str, Any]:
@@ -233,3 +235,55 @@ def test_a_history_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(history.HistoryUnreadable, match="UTF-8"):
         take(tmp_path)
     assert not Contact.objects.exists()
+
+
+# --- what follows -------------------------------------------------------------------------------------------------
+
+BEFORE = (MORNING - timedelta(days=2)).isoformat()
+
+
+def test_an_imported_hold_lists_the_contacts_made_while_it_stood(tmp_path: Path) -> None:
+    mobile = desk.customer(cards=("A1", "A2"))
+    ours = dispatch.start("C1", desk.attempt(mobile), law=LAW, at=MORNING - timedelta(minutes=5), by=BY)
+    assert isinstance(ours, dispatch.Started)
+    over = {"ended_at": (MORNING - timedelta(minutes=40)).isoformat()}
+    write(
+        tmp_path, "contacts", call("k1", accounts="A2", **TALK), call("k2", purpose="required_notice", **TALK),
+        call("k3", at=(MORNING - timedelta(days=3)).isoformat(), **TALK), call("k4", direction="inbound", **TALK),
+    )  # fmt: skip
+    write(tmp_path, "holds", {"id": "h1", "customer_id": "C1", "kind": "dispute", "begins": BEFORE})
+    write(tmp_path, "plans", {"id": "p1", "customer_id": "C1", "signed_at": BEFORE, **over})
+    answer = take(tmp_path)
+    theirs = Contact.objects.get(origin="imported", started_at=MORNING - timedelta(minutes=30), debts=["A2"])
+    hold = Hold.objects.get(kind="dispute")
+    contacts = [str(theirs.pk), str(ours.contact_id)]
+    assert answer["meanwhile"] == [{"hold": str(hold.pk), "case": "C1", "kind": "dispute", "contacts": contacts}]
+    assert Event.objects.get(kind="history.judged").body == {"meanwhile": {str(hold.pk): contacts}}
+    assert Event.objects.get(kind="history.imported").body["meanwhile"] == 1
+    assert take(tmp_path, MORNING + timedelta(minutes=1))["meanwhile"] == []
+    assert events.verify()["ok"]
+
+
+def test_a_contact_that_comes_in_after_the_hold_it_broke_is_listed_too(tmp_path: Path) -> None:
+    desk.customer()
+    write(tmp_path, "complaints", {"id": "c1", "customer_id": "C1", "opened_at": BEFORE})
+    write(tmp_path, "contacts", call("k1", **TALK))
+    assert [len(each["contacts"]) for each in take(tmp_path)["meanwhile"]] == [1]
+    write(tmp_path, "contacts", call("k1", **TALK), call("k2", **TALK))
+    later = Contact.objects.get().pk
+    (found,) = take(tmp_path, MORNING + timedelta(minutes=1))["meanwhile"]
+    assert found["contacts"] == [str(Contact.objects.exclude(pk=later).get().pk)]
+
+
+def test_what_waits_and_an_imported_hold_forbids_is_withdrawn_though_she_was_busy_meanwhile(tmp_path: Path) -> None:
+    mobile = desk.customer(placed="North Ltd")
+    agencies.add("north", placed_as="North Ltd", listed=True, at=MORNING, by=BY)
+    seat = dispatch.permit_for_agency(
+        Agency.objects.get(), "C1", desk.attempt(mobile), law=LAW, at=MORNING + timedelta(seconds=9), by=BY
+    )
+    assert isinstance(seat, dispatch.Started)
+    write(tmp_path, "complaints", {"id": "c1", "customer_id": "C1", "opened_at": BEFORE})
+    assert take(tmp_path)["meanwhile"] == []
+    assert Event.objects.get(kind="history.judged").body == {"withdrawn": {"permits": [str(seat.permit_id)]}}
+    assert take(tmp_path)["files"]["complaints.csv"]["known"] == 1
+    assert Event.objects.filter(kind="history.judged").count() == 1

@@ -2,7 +2,8 @@
 
 Knows the files of a history and what their rows become (`docs/cut-over.md`). Every row has its own id, and comes in once however
 often it is delivered; a row that cannot be used is set aside with everything that is wrong with it. Run it after the first night,
-which brings the contact points, and before the door opens. Holds nobody: nothing else is at work yet.
+which brings the contact points, and before the door opens. Holds only the customers of whom a hold tells that something was
+done wrong meanwhile, or for whom something waits that what came in forbids.
 """
 
 # ruff: noqa: S608  Names in the SQL are those of our own models; every value is bound.
@@ -20,7 +21,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import connection, models, transaction
 
+from anhuan.acts import pending
 from anhuan.acts.cells import READERS, Refused, sentences
+from anhuan.acts.customer import held
+from anhuan.acts.hold import would_have_refused
+from anhuan.core.law import Law
 from anhuan.core.vocabulary import BANK, CALLS, Channel, ContactKind, Direction, HoldKind, LineResult, Party, Purpose
 from anhuan.records import events, identity, told
 from anhuan.records.account import Account
@@ -62,7 +67,7 @@ class HistoryUnreadable(Exception):
 
 @dataclass
 class _Import:
-    """One run: the instant and the actor, what is on file, and what was found wrong."""
+    """One run: the instant and the actor, what is on file, what was found wrong, and whom a row binds us towards."""
 
     at: datetime
     by: str
@@ -70,6 +75,7 @@ class _Import:
     points: dict[tuple[str, bytes], tuple[UUID, str]] = field(default_factory=dict)
     only: dict[tuple[str, str, str], list[tuple[UUID, str]]] = field(default_factory=dict)
     customers: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     ring: Any = None
 
@@ -103,11 +109,12 @@ class File:
     make: Callable[[_Import, Row], tuple[type[models.Model], Row]]
 
 
-def take(folder: Path, *, at: datetime, by: str) -> dict[str, Any]:
-    """Take in a history: `{"files": {name: {"rows", "imported", "known", "set_aside"}}, "findings": [...]}`.
+def take(folder: Path, *, law: Law, at: datetime, by: str) -> dict[str, Any]:
+    """Take in a history: `{"files": {name: {"rows", "imported", "known", "set_aside"}}, "findings": [...], "meanwhile": [...]}`.
 
     All in one transaction, with one event in the chain of the house that holds the counts and the digest of each file. The rows of
-    a file are those imported, those known already and those set aside. Raises `HistoryUnreadable`.
+    a file are those imported, those known already and those set aside. `meanwhile` lists, hold by hold, the contacts made
+    while it stood that a rule of `law` on holds refuses: `{"hold", "case", "kind", "contacts"}`. Raises `HistoryUnreadable`.
     """
     found = [(file, folder / file.name) for file in FILES if (folder / file.name).is_file()]
     if not found:
@@ -121,8 +128,9 @@ def take(folder: Path, *, at: datetime, by: str) -> dict[str, Any]:
         for file, path in found:
             answer["files"][file.name] = _take_file(run, file, path)
             digests[file.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        answer["meanwhile"] = _meanwhile(run, law)
         if any(counted["imported"] for counted in answer["files"].values()):
-            body = {"files": answer["files"], "sha256": digests}
+            body = {"files": answer["files"], "sha256": digests, "meanwhile": len(answer["meanwhile"])}
             events.append(chain=events.HOUSE, kind="history.imported", body=body, at=at, by=by)
     answer["findings"] = [finding.document() for finding in run.findings]
     return answer
@@ -138,6 +146,8 @@ def _take_file(run: _Import, file: File, path: Path) -> dict[str, int]:
             counted["set_aside"] += 1
             continue
         model, values = made
+        if model is not Contact and model is not Promise:
+            run.bound.add(values["customer_id"])
         batch.setdefault(model, []).append(values)
         if sum(map(len, batch.values())) >= _BATCH:
             counted["imported"] += _write(batch)
@@ -223,6 +233,42 @@ def _write(batch: dict[type[models.Model], list[Row]]) -> int:
             cursor.execute("DROP TABLE told")
     batch.clear()
     return written
+
+
+# --- what follows from them ---------------------------------------------------------------------------------------
+
+
+# Holds during which a contact was made to her, where one of the two came in with this run.
+_WITH_CONTACTS = """
+SELECT h.* FROM records_hold h
+WHERE EXISTS (SELECT FROM records_contact c
+              WHERE c.customer_id = h.customer_id AND c.direction = 'outbound' AND c.state <> 'void'
+                AND c.started_at >= h.begins AND (h.ends IS NULL OR c.started_at < h.ends)
+                AND (h.registered_at = %(at)s OR c.recorded_at = %(at)s))
+ORDER BY h.begins, h.hold_id
+"""
+
+
+def _meanwhile(run: _Import, law: Law) -> list[dict[str, Any]]:
+    """Judge what was done while holds stood, and withdraw what waits: one event for each customer of whom there is something.
+
+    Judged are holds that came in now by all contacts on record, and older holds by the contacts that came in now.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for hold in list(Hold.objects.raw(_WITH_CONTACTS, {"at": run.at})):
+        contacts = would_have_refused(hold, law=law, at=run.at)
+        if hold.registered_at != run.at:
+            contacts = tuple(Contact.objects.filter(pk__in=contacts, recorded_at=run.at).values_list("pk", flat=True))
+        if contacts:
+            told = {"hold": str(hold.hold_id), "case": hold.customer_id, "kind": hold.kind, "contacts": [*map(str, contacts)]}
+            found.setdefault(hold.customer_id, []).append(told)
+    for customer_id in sorted(found.keys() | (run.bound & pending.customers(run.at))):
+        with held(customer_id, at=run.at, by=run.by) as customer:
+            meanwhile = {each["hold"]: each["contacts"] for each in found.get(customer_id, ())}
+            body = {"meanwhile": meanwhile, "withdrawn": pending.withdraw(customer, law, written_at=run.at)}
+            if any(body.values()):
+                customer.remember("history.judged", {name: value for name, value in body.items() if value})
+    return [each for customer_id in sorted(found) for each in found[customer_id]]
 
 
 # --- what rows become ---------------------------------------------------------------------------------------------

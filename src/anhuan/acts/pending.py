@@ -25,12 +25,19 @@ from anhuan.records.contact import Contact, Permit, State
 _JUST_BEFORE = timedelta(microseconds=1)
 
 
-def withdraw(customer: Held, law: Law | None = None) -> dict[str, list[str]]:
+def customers(at: datetime) -> set[str]:
+    """Those for whom something waits."""
+    seats = Contact.objects.filter(state=State.STARTED, reserved_until__gt=at).values_list("customer_id", flat=True)
+    return {*seats, *proposal.all_waiting().values_list("customer_id", flat=True)}
+
+
+def withdraw(customer: Held, law: Law | None = None, *, written_at: datetime | None = None) -> dict[str, list[str]]:
     """Withdraw what the act under way forbids: `{"permits": [ids], "proposals": [business dates]}`, without what is empty.
 
     To be called when the act has written its rows and before it is remembered, so that its one event tells this, too. A
     contact made in a seat before this instant was permitted; one made after it was not. The seat itself counts until it is
     over, for nobody can prove that it was not used. `law`: by default the one in force, read only if something waits.
+    `written_at`: the instant the act's rows carry, where it is another one.
     """
     seats = list(
         Contact.objects.filter(
@@ -43,7 +50,8 @@ def withdraw(customer: Held, law: Law | None = None) -> dict[str, list[str]]:
     law = law or laws.in_force(customer.at)
     since = customer.at - facts.reach(law)
     now = facts.known_of(customer.customer_id, at=customer.at, since=since)
-    was = facts.facts_for(customer.customer_id, at=customer.at, known=customer.at - _JUST_BEFORE, since=since)
+    before = (written_at or customer.at) - _JUST_BEFORE
+    was = facts.facts_for(customer.customer_id, at=customer.at, known=before, since=since)
 
     def anew(attempt: Attempt, at: datetime) -> tuple[Reason, ...]:
         return _anew(attempt, now.facts, was, law, at)

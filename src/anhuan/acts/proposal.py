@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 from django.db import connection
+from django.db.models import QuerySet
 
 from anhuan.acts.desk import guaranteed
 from anhuan.core import gate
@@ -167,13 +168,17 @@ def as_judged(verdict: gate.Verdict, *, contact: bool) -> Judged:
 # --- what is wanted no more ---------------------------------------------------------------------------------------
 
 
-def waiting(customer_id: str) -> Proposal | None:
-    """What the last night proposed for a customer, if it did and nothing has withdrawn it."""
+def all_waiting() -> QuerySet[Proposal]:
+    """What the last night proposed and nothing has withdrawn."""
     last = Night.objects.exclude(status=NightStatus.REPLACED).order_by("business_date").last()
     if last is None:
-        return None
-    wanted = Proposal.objects.filter(business_date=last.business_date, customer_id=customer_id)
-    return wanted.filter(state=ProposalState.PROPOSED).first()
+        return Proposal.objects.none()
+    return Proposal.objects.filter(business_date=last.business_date, state=ProposalState.PROPOSED)
+
+
+def waiting(customer_id: str) -> Proposal | None:
+    """The one of them that is a customer's, if there is one."""
+    return all_waiting().filter(customer_id=customer_id).first()
 
 
 def withdraw(

@@ -23,10 +23,14 @@ def import_history(
     """Take in past contacts, promises, plans, holds, consents, complaints and refusals, once; what is wrong is set aside."""
     start(migrate=True)
     from anhuan import clock
-    from anhuan.acts import history
+    from anhuan.acts import history, law
+    from anhuan.rulebook.statutes import RulebookError
 
+    now = clock.now()
     try:
-        answer = history.take(folder, at=clock.now(), by="system:history")
+        answer = history.take(folder, law=law.in_force(now), at=now, by="system:history")
+    except RulebookError as wrong:
+        usage("rulebook", f"{wrong.file}:{wrong.line} {wrong.zh}", f"{wrong.file}:{wrong.line} {wrong.en}", as_json=as_json)
     except history.HistoryUnreadable as unreadable:
         usage("history_unreadable", unreadable.zh, unreadable.en, as_json=as_json)
     answer["findings_file"] = _write_findings(folder, answer["findings"])
@@ -50,6 +54,9 @@ def _write_findings(folder: Path, findings: list[dict[str, Any]]) -> str | None:
     return str(path)
 
 
+_MEANWHILE = {True: "次触达发生在停催期间", False: "contacts were made while collection was stopped"}
+
+
 def _print_history(answer: dict[str, Any]) -> None:
     columns = ("file", "rows", "imported", "known", "set_aside")
     rows = [(name, *(counted[column] for column in columns[1:])) for name, counted in answer["files"].items()]
@@ -57,6 +64,9 @@ def _print_history(answer: dict[str, Any]) -> None:
     message = "message_zh" if chinese() else "message_en"
     for finding in answer["findings"][:20]:
         console().print(f"{finding['file']}:{finding['line']} {finding[message]}", highlight=False)
+    for each in answer["meanwhile"][:20]:
+        told = f"{each['case']}  {each['kind']}  {len(each['contacts'])}"
+        console().print(f"[red]{told}[/red]  {_MEANWHILE[chinese()]}", highlight=False)
     if answer["findings_file"]:
         console().print(f"{len(answer['findings']):,} findings: {answer['findings_file']}", highlight=False)
 

@@ -48,6 +48,9 @@ def sentence(kind: str, body: Mapping[str, Any]) -> str:
         return kind
     if "replaces" in body and kind != "night.replaced":
         text += " " + _("Delivery %(sequence)s corrects delivery %(replaces)s.") % body
+    if "withdrawn" in body:
+        told = {name: len(body["withdrawn"].get(name, ())) for name in ("permits", "proposals")}
+        text += " " + _("Withdrawn because of it: permits of agencies %(permits)s, proposals %(proposals)s.") % told
     return text
 
 
@@ -117,6 +120,11 @@ def _placed(body: Mapping[str, Any]) -> str:
     return text
 
 
+def _judged_meanwhile(body: Mapping[str, Any]) -> str:
+    number = sum(map(len, body.get("meanwhile", {}).values()))
+    return _("Taken in from the old system. Contacts made while collection was stopped: %(number)s.") % {"number": number}
+
+
 def _ended(body: Mapping[str, Any]) -> str:
     told = {"kind": words.label("hold", body["kind"]), "ends": _minute(body["ends"])}
     return _("Hold ended as of %(ends)s: %(kind)s.") % told
@@ -162,6 +170,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "contact.reported": _reported,
     "hold.placed": _placed,
     "hold.ended": _ended,
+    "history.judged": _judged_meanwhile,
     "consent.given": lambda body: _("Agreed to: %(covers)s.") % _covered(body),
     "consent.revoked": lambda body: _("Revoked consent to: %(covers)s.") % _covered(body),
     "opt_out": lambda body: _("Wants no more contact by: %(channel)s.") % _channel(body),
