@@ -93,7 +93,8 @@ def start_many(
     for customer_id, attempted in sorted(asked, key=itemgetter(0)):
         with held_and_known(customer_id, back=facts.reach(law), at=at, by=by) as (customer, known):
             attempt = attempted(known)
-            yield attempt if isinstance(attempt, Unfit) else _answer(customer, attempt, known, law)
+            answer = attempt if isinstance(attempt, Unfit) else _answer(customer, attempt, known, law)
+        yield answer
 
 
 def _answer(customer: Held, attempt: Attempt, known: Known, law: Law) -> Answer:
