@@ -57,10 +57,20 @@ def codes(answer: Any) -> list[str]:
     return [sentence.code for sentence in answer]
 
 
+def simulated(version: StrategyVersion) -> None:
+    """Keep a simulation, as of a night before the tests': what a replay comes to is tried where replays are."""
+    night = {"business_date": "2026-10-30", "sequence": 0, "manifest_sha256": "0" * 64, "law": "1" * 64}
+    answer = strategy.simulated(
+        version.pk, nights=[night], figures={"fingerprint": version.fingerprint}, at=AT, by="system:cli"
+    )
+    assert isinstance(answer, StrategyVersion), answer
+
+
 def go_live(day: date = FIRST_DAY, *, rules: Sequence[Sequence[str]] = RULES, arms: dict[str, str] | None = None) -> Any:
     made = strategy.draft(model(rules), name="cards", arms=arms or {"champion": "1"}, at=AT, by=person("wang"))
     assert isinstance(made, StrategyVersion), made
     strategy.check(made.pk, at=AT, by="system:cli")
+    simulated(made)
     strategy.approve(made.pk, at=AT, by=person("li"))
     live = strategy.go_live(made.pk, live_from=day, at=AT, by="system:cli")
     assert isinstance(live, StrategyVersion), live
@@ -94,7 +104,7 @@ def test_a_strategy_goes_from_draft_to_live_with_an_event_for_each_step() -> Non
     live = go_live()
     assert (live.number, live.state, live.made_by, live.approved_by) == (1, StrategyState.LIVE, "wang", "li")
     kinds = [event.kind for event in Event.objects.filter(chain=events.HOUSE, kind__startswith="strategy").order_by("number")]
-    assert kinds == ["strategy.drafted", "strategy.checked", "strategy.approved", "strategy.live"]
+    assert kinds == [f"strategy.{step}" for step in ("drafted", "checked", "simulated", "approved", "live")]
     assert events.verify()["ok"]
 
 
@@ -103,6 +113,8 @@ def test_nobody_approves_a_strategy_of_their_own_and_only_people_sign() -> None:
     assert isinstance(made, StrategyVersion)
     assert codes(strategy.approve(made.pk, at=AT, by=person("li"))) == ["out_of_turn"]
     strategy.check(made.pk, at=AT, by="system:cli")
+    assert codes(strategy.approve(made.pk, at=AT, by="li")) == ["not_simulated"]
+    simulated(made)
     assert codes(strategy.approve(made.pk, at=AT, by="wang")) == ["same_person"]
     assert codes(strategy.approve(made.pk, at=AT, by="system:cli")) == ["not_a_person"]
     assert codes(strategy.draft(model(), name="cards", at=AT, by="nobody")) == ["not_a_person"]
@@ -189,7 +201,7 @@ def test_a_hold_puts_the_customer_into_the_held_heap(bank: TinyBank, home: Path,
     assert heaps(result) == {"current": 1, "proposed": 2, "held": 2, "no_action": 1}
     told = access.case_document("C1")
     assert told is not None
-    assert [p["state"] for p in told["proposals"]] == ["held", "proposed"]
+    assert [p["state"] for p in told["proposals"]] == ["held", "withdrawn"]
     assert told["proposals"][0]["reasons"][0]["message_zh"]
     assert sum(result["refusals"].values()) == len(told["proposals"][0]["reasons"])
     book._print_night(result)

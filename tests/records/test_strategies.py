@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from anhuan.records.strategy import Proposal, StrategyState, StrategyVersion, live_on, proposals_of
+from anhuan.records.strategy import Proposal, Simulation, StrategyState, StrategyVersion, live_on, proposals_of
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +60,27 @@ def test_the_database_itself_wants_a_second_person_and_an_approval() -> None:
         version(1, state=StrategyState.APPROVED, approved_at=AT, approved_by="wang")
     with pytest.raises(IntegrityError, match="live_only_approved"), transaction.atomic():
         version(1, state=StrategyState.LIVE, live_from=DAY)
+
+
+def simulation(version: StrategyVersion) -> Simulation:
+    told = {"fingerprint": version.fingerprint, "law": "1" * 64, "nights": [{"business_date": "2026-11-19"}], "figures": {}}
+    return Simulation.objects.create(version=version, at=AT, by="wang", **told)
+
+
+def test_the_database_itself_wants_a_simulation_before_an_approval() -> None:
+    made = version()
+    signed = {"state": StrategyState.APPROVED, "approved_at": AT, "approved_by": "li"}
+    with pytest.raises(DatabaseError, match="only once it was simulated"), transaction.atomic():
+        StrategyVersion.objects.filter(pk=made.pk).update(**signed)
+    simulation(made)
+    assert StrategyVersion.objects.filter(pk=made.pk).update(**signed) == 1
+
+
+def test_a_simulation_is_kept_for_ever_as_it_was_made() -> None:
+    kept = simulation(version())
+    for change in (lambda: Simulation.objects.filter(pk=kept.pk).update(figures={"wanted": 0}), kept.delete):
+        with pytest.raises(DatabaseError, match="kept for ever"), transaction.atomic():
+            change()
 
 
 def test_a_business_date_has_the_version_that_was_live_then() -> None:

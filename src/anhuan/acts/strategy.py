@@ -8,8 +8,9 @@ goes live, or is retired, from a business date that no delivery has begun.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from anhuan.portfolio.feed import Sentence
 from anhuan.records import events
 from anhuan.records.night import Night
 from anhuan.records.staff import Role, Staff
-from anhuan.records.strategy import StrategyState, StrategyVersion
+from anhuan.records.strategy import Simulation, StrategyState, StrategyVersion
 from anhuan.rulebook.tables import prove
 from anhuan.rulebook.tables.document import ModelRefused
 from anhuan.rulebook.tables.model import Model
@@ -75,33 +76,48 @@ def draft(
 def check(version_id: int, *, at: datetime, by: str, seconds: float = 60) -> Answer:
     """Prove every table of a version and set it up in columns; `findings` of the version then say what is against it.
 
-    Without any it is `checked`, else (again) a draft. `seconds`: how long to try to prove one table.
+    Without any it is `checked` (or still `simulated`), else (again) a draft. `seconds`: how long to try to prove one table.
     """
     version = StrategyVersion.objects.get(pk=version_id)
-    findings = list(_findings(bytes(version.model), version.decision, seconds))
+    findings = list(findings_on(bytes(version.model), version.decision, seconds))
 
     def step(version: StrategyVersion) -> dict[str, Any]:
         version.findings, version.checked_at, version.checked_by = findings, at, by
-        version.state = StrategyState.DRAFT if findings else StrategyState.CHECKED
+        passed = StrategyState.SIMULATED if version.simulated_at else StrategyState.CHECKED  # the model is still the same
+        version.state = StrategyState.DRAFT if findings else passed
         return {"findings": len(findings)}
 
     states = (StrategyState.DRAFT, StrategyState.CHECKED, StrategyState.SIMULATED)
     return _go(version_id, states, "checked", step, at=at, by=by)
 
 
-def simulated(version_id: int, figures: Mapping[str, Any], *, at: datetime, by: str) -> Answer:
-    """Keep what a simulation of a checked version came to (`figures`: JSON, no customer in it)."""
+def simulated(
+    version_id: int, *, nights: Sequence[Mapping[str, Any]], figures: Mapping[str, Any], at: datetime, by: str
+) -> Answer:
+    """Keep what a replay of `nights` under a checked version came to, as one `Simulation` of it.
+
+    `nights` and `figures` as that record holds them: JSON, with no customer in it.
+    """
+
+    def wrong(version: StrategyVersion) -> Iterator[Sentence]:
+        if not nights or figures.get("fingerprint") != version.fingerprint:
+            yield _said("no_simulation", title=version.title)
 
     def step(version: StrategyVersion) -> dict[str, Any]:
-        version.state, version.simulation = StrategyState.SIMULATED, dict(figures)
-        version.simulated_at, version.simulated_by = at, by
-        return {}
+        law = str(nights[-1]["law"])
+        kept = Simulation.objects.create(
+            version=version, fingerprint=version.fingerprint, law=law, nights=list(nights), figures=dict(figures), at=at, by=by
+        )
+        version.state, version.simulated_at, version.simulated_by = StrategyState.SIMULATED, at, by
+        days = [night["business_date"] for night in nights]
+        digest = hashlib.sha256(write_json(dict(figures)).encode()).hexdigest()
+        return {"simulation": kept.pk, "from": days[0], "to": days[-1], "nights": len(days), "law": law, "figures": digest}
 
-    return _go(version_id, (StrategyState.CHECKED, StrategyState.SIMULATED), "simulated", step, at=at, by=by)
+    return _go(version_id, (StrategyState.CHECKED, StrategyState.SIMULATED), "simulated", step, at=at, by=by, wrong=wrong)
 
 
 def approve(version_id: int, *, at: datetime, by: str) -> Answer:
-    """A second person, not the author, answers for a version that was checked."""
+    """A second person, not the author, answers for a version that was checked and simulated."""
 
     def wrong(version: StrategyVersion) -> Iterator[Sentence]:
         yield from _not_a_person(by)
@@ -112,8 +128,7 @@ def approve(version_id: int, *, at: datetime, by: str) -> Answer:
         version.state, version.approved_at, version.approved_by = StrategyState.APPROVED, at, by
         return {"made_by": version.made_by}
 
-    states = (StrategyState.CHECKED, StrategyState.SIMULATED)
-    return _go(version_id, states, "approved", step, at=at, by=by, wrong=wrong)
+    return _go(version_id, (StrategyState.SIMULATED,), "approved", step, at=at, by=by, wrong=wrong)
 
 
 def go_live(version_id: int, *, live_from: date, at: datetime, by: str) -> Answer:
@@ -203,6 +218,14 @@ _SENTENCES = {
         "“{title}”检查未通过（{number} 项），请更正后另存为新版本。",
         "{title} did not pass its check ({number} findings); mend it as a new version.",
     ),
+    "not_simulated": (
+        "“{title}”尚未模拟，请先在已封存的夜间上模拟：anhuan strategy simulate {title} --from D --to D。",
+        "{title} was never simulated; try it on sealed nights first: anhuan strategy simulate {title} --from D --to D.",
+    ),
+    "no_simulation": (
+        "“{title}”的模拟须至少包含一个已封存的夜间，且出自同一模型。",
+        "A simulation of {title} needs at least one sealed night, and the same model.",
+    ),
     "night_begun": (
         "业务日期 {day} 的夜间处理已经开始；最早可从 {day} 之后的日期起生效。",
         "The night of {day} has begun; a later business date is needed.",
@@ -227,6 +250,8 @@ def _said(code: str, **facts: object) -> Sentence:
 def _out_of_turn(version: StrategyVersion, kind: str) -> Sentence:
     if version.state == StrategyState.DRAFT and version.findings:
         return _said("not_proved", title=version.title, number=len(version.findings))
+    if version.state == StrategyState.CHECKED and kind == "approved":
+        return _said("not_simulated", title=version.title)
     state = StrategyState(version.state)
     act = {"live": "put live"}.get(kind, kind)
     return _said(
@@ -289,15 +314,16 @@ _FOUND: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _findings(data: bytes, decision: str, seconds: float) -> Iterator[dict[str, str]]:
-    """What keeps a model from going live: whatever the prover found, and what does not run in columns."""
+def findings_on(data: bytes, decision: str, seconds: float) -> Iterator[dict[str, Any]]:
+    """What keeps a model from going live: whatever the prover found, and what does not run in columns. Raises ModelRefused."""
     model = Model(data)
     for table, found in prove.check(model, seconds=seconds)["decisions"].items():
         for code, items in found.items():
             zh, en = _FOUND[code]
             for item in items:
                 told = {"table": table, "what": item if isinstance(item, str) else write_json(item)}
-                yield _finding(code, table, f"{zh.format(**told)}。", f"{en.format(**told)}.")
+                kept = json.loads(write_json(item), parse_float=str)  # as text, a number keeps all its digits
+                yield _finding(code, table, f"{zh.format(**told)}。", f"{en.format(**told)}.") | {"what": kept}
     try:
         strategy.propose(ibis.table(strategy.INPUTS, name="inputs"), model, decision)
     except strategy.NotColumnar as refused:

@@ -12,7 +12,7 @@ from anhuan.cli.terminal import EXIT_NO, AsJson, app, chinese, console, print_js
 
 if TYPE_CHECKING:
     from anhuan.acts.strategy import Answer
-    from anhuan.records.strategy import StrategyVersion
+    from anhuan.records.strategy import Simulation, StrategyVersion
 
 strategy_app = typer.Typer(no_args_is_help=True, help="Strategies: drafted, checked, approved by a second person, live.")
 app.add_typer(strategy_app, name="strategy")
@@ -183,7 +183,15 @@ def _document(version: StrategyVersion) -> dict[str, Any]:
     for step in _STEPS:
         at = getattr(version, f"{step}_at")
         document |= {f"{step}_by": getattr(version, f"{step}_by") or None, f"{step}_at": at.isoformat() if at else None}
-    return document | {"findings": version.findings, "simulation": version.simulation}
+    last = version.simulations.order_by("at", "id").last()
+    return document | {"findings": version.findings, "simulation": _simulation(last) if last else None}
+
+
+def _simulation(kept: Simulation) -> dict[str, Any]:
+    """A simulation without its figures, which `strategy simulations` tells."""
+    days = [night["business_date"] for night in kept.nights]
+    told: dict[str, Any] = {"id": kept.pk, "at": kept.at.isoformat(), "by": kept.by, "law": kept.law}
+    return told | {"from": days[0], "to": days[-1], "nights": len(days), "totals": kept.figures.get("totals")}
 
 
 def _print(document: dict[str, Any], *, as_json: bool) -> None:

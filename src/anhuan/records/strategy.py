@@ -1,8 +1,8 @@
-"""Versions of strategies, and what each night wanted of each customer because of them.
+"""Versions of strategies, what simulations said of them, and what each night wanted of each customer because of them.
 
 Knows their shape, and which version is live on a business date. A version is kept for ever: PostgreSQL itself refuses to delete
-one, or to change what it is (third migration). Who may take one on its way is `acts.strategy`; what a model means is
-`portfolio.strategy`.
+one, to change what it is (third migration), or to approve one that was never simulated (fifth). Who may take one on its way is
+`acts.strategy`; what a model means is `portfolio.strategy`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 
-from anhuan.core.vocabulary import Heap
+from anhuan.core.vocabulary import BANK, Heap
 from anhuan.records import bulk
 
 
@@ -55,7 +55,8 @@ class StrategyVersion(models.Model):
 
     `fingerprint` is the SHA-256 of `model`; `decision` the decision asked for. `arms` maps an arm to its share ("0.05"), one
     named `hold_out` is not contacted; `seed` makes the deal. `findings` is what the prover and the columns had against it:
-    `[{"code", "decision", "message_zh", "message_en"}]`, empty when proved; NULL while nobody has asked. Live on business
+    `[{"code", "decision", "message_zh", "message_en", "what"}]`, empty when proved; NULL while nobody has asked; `what`: the
+    prover's finding as JSON, of the prover's findings alone. Live on business
     dates from `live_from` to just before `live_until` (empty: open).
     """
 
@@ -75,7 +76,6 @@ class StrategyVersion(models.Model):
     findings = models.JSONField(null=True)
     simulated_at = models.DateTimeField(null=True)
     simulated_by = models.CharField(max_length=150, blank=True)
-    simulation = models.JSONField(null=True)
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=150, blank=True)
     live_from = models.DateField(null=True)
@@ -96,6 +96,27 @@ class StrategyVersion(models.Model):
     @property
     def title(self) -> str:
         return f"{self.name}/{self.number}"
+
+
+class Simulation(models.Model):
+    """One replay 模拟 of sealed nights under a version, and what it came to; a version may have several, each kept for ever.
+
+    `fingerprint` is the model's. `nights`: `[{"business_date", "sequence", "manifest_sha256", "law"}]`, what was replayed and the
+    law each morning was judged by; `law` is that of the last. `figures` is the report as `anhuan simulate --json` gives it
+    (docs/strategy.md), without its rows: no customer stands in it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(StrategyVersion, on_delete=models.PROTECT, related_name="simulations")
+    fingerprint = models.CharField(max_length=64)
+    law = models.CharField(max_length=64)
+    nights = models.JSONField()
+    figures = models.JSONField()
+    at = models.DateTimeField()
+    by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
 
 
 def live_on(day: date) -> StrategyVersion | None:
@@ -169,18 +190,20 @@ FULL JOIN (SELECT customer_id, %(day)s - (max(started_at) AT TIME ZONE %(zone)s)
                       AS days_since_demand
            FROM records_contact
            WHERE direction = 'outbound' AND party = 'debtor' AND state <> 'void' AND started_at <= %(at)s
+             AND NOT (actor = %(ours)s AND started_at >= coalesce(%(replayed)s::timestamptz, 'infinity'))
              AND (started_at AT TIME ZONE %(zone)s)::date <= %(day)s
            GROUP BY 1) c USING (customer_id)
 """
 
 
-def conduct(day: date, *, at: datetime, zone: str) -> pa.Table:
+def conduct(day: date, *, at: datetime, zone: str, replayed: datetime | None = None) -> pa.Table:
     """What holds, promises and contacts say of customers up to business date `day`, holds as they stand at `at`.
 
     customer_id, hold (the kind of the oldest), hardship, legal_open, promise_in_days, broken_promises, days_since_contact,
-    effective_demands (conversations of ours that were effective), days_since_demand; who has none of these has no row.
+    effective_demands (conversations of ours that were effective), days_since_demand; who has none of these has no row. A replay
+    leaves out the bank's own contacts from the instant `replayed` on: it puts others in their place.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('work_mem', '128MB', true)")
-        query = cursor.mogrify(_CONDUCT, {"day": day, "at": at, "zone": zone})
+        query = cursor.mogrify(_CONDUCT, {"day": day, "at": at, "zone": zone, "ours": BANK, "replayed": replayed})
         return bulk.fetch(cursor, query)
