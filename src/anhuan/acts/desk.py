@@ -59,6 +59,17 @@ _BY_CHANNEL: Mapping[Channel, Mapping[str, Any]] = MappingProxyType(
 the law asks for, in a closed envelope to a person by name, and two visitors show their cards and stay outside."""
 
 
+CARRIED = frozenset({Channel.SMS, Channel.EMAIL, Channel.PORTAL_PUSH, Channel.LETTER})
+"""Channels whose messages machines send, in wordings that were approved."""
+ROBOTS = frozenset({"robot"})
+"""The teams of a strategy that are machines: they call, too."""
+
+
+def by_machine(channel: str, team: str) -> bool:
+    """Whether a machine of ours carries out what is wanted by this channel of this team."""
+    return channel in CARRIED or (channel == Channel.CALL and team in ROBOTS)
+
+
 def guaranteed(channel: Channel, purpose: Purpose) -> dict[str, Any]:
     """How a contact of the bank's desk is made, as `records.attempt` reads it; what it does not guarantee is left out."""
     told = {**_ALWAYS, **_BY_CHANNEL.get(channel, {})}

@@ -18,7 +18,7 @@ import pyarrow as pa
 from django.db import connection
 from django.db.models import QuerySet
 
-from anhuan.acts.desk import guaranteed
+from anhuan.acts.desk import by_machine, guaranteed
 from anhuan.core import gate
 from anhuan.core.facts import MAIN_POINT, Attempt, Facts
 from anhuan.core.law import Law, Reason
@@ -119,24 +119,36 @@ def _verdicts(asked: Sequence[Mapping[str, Any]], law: Law, at: datetime) -> Ite
     for row, (customer_id, told) in zip(asked, known, strict=True):
         if row["customer_id"] != customer_id:
             raise AssertionError("proposals come in the order of their customers' ids, one each")
-        attempt = as_attempt(row["channel"], row["debts"], row["account_id"], told)
+        machine = by_machine(row["channel"], row["team"])
+        attempt = as_attempt(row["channel"], row["debts"], row["account_id"], told, machine=machine)
         yield as_judged(gate.check(attempt, told, law, at), contact=row["channel"] in CONTACTS)
 
 
-def as_attempt(channel: str, overdue: Collection[str] | None, account_id: str, told: Facts) -> Attempt:
-    """What is wanted as the desk would attempt it: of the accounts overdue, else of the one it was decided on."""
+def as_attempt(
+    channel: str,
+    overdue: Collection[str] | None,
+    account_id: str,
+    told: Facts,
+    *,
+    machine: bool = False,
+    avoid: Collection[str] = (),
+) -> Attempt:
+    """What is wanted as the desk, or a machine of ours, would attempt it: of the accounts overdue, else of the one it was
+
+    decided on; at the best point that is not among those to `avoid`.
+    """
     purpose = Purpose.COLLECT if overdue else Purpose.SERVICE
-    template = _template(channel if channel in CONTACTS else Channel.CALL.value, purpose)
+    template = _template(channel if channel in CONTACTS else Channel.CALL.value, purpose, machine=machine)
     debts = frozenset(overdue or (account_id,)) & told.debts.keys() or frozenset(told.debts)
-    return replace(template, debts=debts, point=_point(template.channel, told))
+    return replace(template, debts=debts, point=_point(template.channel, told, avoid))
 
 
 @cache
-def _template(channel: str, purpose: Purpose) -> Attempt:
-    """A contact of the desk with the debtor by a channel."""
+def _template(channel: str, purpose: Purpose, *, machine: bool) -> Attempt:
+    """A contact with the debtor by a channel."""
     told = {
-        **guaranteed(Channel(channel), purpose), "id": "night", "channel": channel, "party": Party.DEBTOR, "purpose": purpose,
-        "debts": [],
+        **guaranteed(Channel(channel), purpose), "automated": machine, "id": "night", "channel": channel, "party": Party.DEBTOR,
+        "purpose": purpose, "debts": [],
     }  # fmt: skip
     read = attempts.read(told)
     if not isinstance(read, Attempt):
@@ -144,9 +156,13 @@ def _template(channel: str, purpose: Purpose) -> Attempt:
     return read
 
 
-def _point(channel: Channel, told: Facts) -> str:
+def _point(channel: Channel, told: Facts, avoid: Collection[str] = ()) -> str:
     """The best point of the debtor's own that the channel reaches; her main one where none is on file."""
-    own = [point for point in told.points.values() if not point.of_third_person and point.id not in told.wrong_numbers]
+    own = [
+        point
+        for point in told.points.values()
+        if not point.of_third_person and point.id not in told.wrong_numbers and point.id not in avoid
+    ]
     for kind in _POINTS.get(channel, ()):
         for point in own:
             if point.kind is kind:
@@ -189,7 +205,8 @@ def withdraw(
     What is no contact of ours is stopped by holds alone, as by night.
     """
     late = Account.objects.filter(customer_id=wanted.customer_id, bucket__gt=0).values_list("account_id", flat=True)
-    attempt = as_attempt(wanted.channel, sorted(late), wanted.account_id, known.facts)
+    machine = by_machine(wanted.channel, wanted.team)
+    attempt = as_attempt(wanted.channel, sorted(late), wanted.account_id, known.facts, machine=machine)
     reasons = anew(attempt, max(at, wanted.planned_at or at))
     if wanted.channel not in CONTACTS:
         reasons = tuple(reason for reason in reasons if isinstance(reason.rule.test, Held))

@@ -48,6 +48,7 @@ class PointFindingKind(StrEnum):
     USED_BY_LAST_COLLECTOR = "used_by_last_collector"
     TRANSFER_NOTICE = "transfer_notice"  # opt_out_until
     NUMBER_CHECK = "number_check"  # reassigned
+    UNREACHABLE = "unreachable"  # the other side says that there is no such number or mailbox
 
 
 class PointFinding(Wish):

@@ -138,6 +138,15 @@ def masked_names(customer_ids: Iterable[str], *, ring: Keyring | None = None) ->
     }
 
 
+def names(customers: Iterable[Customer], *, ring: Keyring | None = None) -> dict[str, str]:
+    """The name of each of these customers, in clear: for what is sent to her."""
+    ring = ring or keyring()
+    return {
+        each.customer_id: _fields(CUSTOMER_SEALED, ring.open("customer", each.customer_id, each.sealed, each.key_id))["name"]
+        for each in customers
+    }
+
+
 def search(kind: str, text: str, *, ring: Keyring | None = None) -> list[str]:
     """Ids of the customers a text belongs to, in order: exact, whatever its usual spelling. Nothing is decrypted.
 

@@ -1,0 +1,198 @@
+"""The acts of sending: a batch of a campaign is taken through the door, and what became of each message is written down.
+
+Knows the order that makes a message leave at most once. In one transaction the items are taken, the gate is asked of each
+with fresh facts, and its contact is *started*; only when that is on the disk may the channel have the messages; then what the
+channel says is kept. Whoever dies in between leaves started items behind, and a lock that PostgreSQL has dropped: nobody knows
+whether they left, so they count and are never sent again blindly (`resolve_abandoned`). Does not know any rule, any protocol,
+nor what a message says.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection, transaction
+
+from anhuan.acts import dispatch, saying
+from anhuan.acts.dispatch import Refused, Started, Unfit
+from anhuan.acts.outbox import BATCH
+from anhuan.channels.transport import Message
+from anhuan.core import gate
+from anhuan.core.facts import Attempt
+from anhuan.core.law import Law
+from anhuan.records.attempt import Fault
+from anhuan.records.facts import Known
+from anhuan.records.identity import Said, seal_said
+from anhuan.records.outbox import Campaign, ItemState, OutboxItem
+
+_WORKERS = 0x616E6F62
+"""The class of the advisory locks of senders: one lock a sender, held for as long as its connection lives."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A message that may leave now, under this permit and no other."""
+
+    item_id: UUID
+    contact_id: UUID
+    permit: gate.Permit
+    message: Message
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was taken of a campaign: how many items, and those of them that may leave."""
+
+    taken: int
+    ready: list[Ready]
+
+
+# --- who sends ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sender() -> Iterator[int]:
+    """A number for a sender, its own for as long as it lives; when it dies, however it dies, others can tell."""
+    connection.ensure_connection()
+    with psycopg.connect(**_parameters(), autocommit=True) as own:
+        while True:
+            worker = secrets.randbelow(1 << 31)
+            (got,) = own.execute("SELECT pg_try_advisory_lock(%s, %s)", [_WORKERS, worker]).fetchone() or (False,)
+            if got:
+                break
+        yield worker
+
+
+def _parameters() -> dict[str, Any]:
+    told = connection.get_connection_params()
+    return {name: value for name, value in told.items() if name in {"dbname", "user", "password", "host", "port"}}
+
+
+_ABANDONED = """
+SELECT DISTINCT worker FROM records_outboxitem WHERE state = 'started' AND worker IS NOT NULL
+"""
+
+
+def resolve_abandoned(*, at: datetime, by: str) -> int:
+    """What senders that are dead had started and not settled: unknown from now on; how many messages that are.
+
+    A receipt that comes later still says what became of one.
+    """
+    resolved = 0
+    with connection.cursor() as cursor:
+        cursor.execute(_ABANDONED)
+        workers = [worker for (worker,) in cursor.fetchall()]
+    for worker in workers:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_WORKERS, worker])
+            (dead,) = cursor.fetchone()
+            if not dead:
+                continue
+            for item in OutboxItem.objects.filter(state=ItemState.STARTED, worker=worker).order_by("customer_id"):
+                if item.contact_id is not None:
+                    dispatch.unknown(item.contact_id, at=at, by=by)
+                item.state, item.code, item.worker, item.changed_at = ItemState.UNKNOWN, "sender_died", None, at
+                item.save(update_fields=["state", "code", "worker", "changed_at"])
+                resolved += 1
+    return resolved
+
+
+# --- a batch through the door -------------------------------------------------------------------------------------
+
+_TAKE = """
+SELECT item_id, customer_id, attempt_id, tries FROM records_outboxitem
+WHERE campaign_id = %s AND state = 'waiting' AND not_before <= %s
+ORDER BY not_before, item_id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+_MARK = """
+UPDATE records_outboxitem i SET state = n.state, code = n.code, contact_id = n.contact_id, refusal_id = n.refusal_id,
+    worker = CASE WHEN n.state = 'started' THEN %s::integer END, changed_at = %s
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::bigint[]) n (item_id, state, code, contact_id, refusal_id)
+WHERE i.item_id = n.item_id
+"""
+
+
+@dataclass(frozen=True)
+class _Taken:
+    item_id: UUID
+    customer_id: str
+    attempt_id: str
+
+
+def begin(campaign_id: UUID, *, worker: int, law: Law, at: datetime, by: str, size: int = BATCH) -> Batch:
+    """Take what of a campaign is due and put it to the door. `ready` may leave once this has returned, and not before.
+
+    Items another sender has are left to it; those of a stopped campaign stay. The empty batch: nothing is due.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Shared: senders do not wait for each other here, and whoever stops the campaign waits for all of them.
+        cursor.execute("SELECT stopped_at IS NULL FROM records_campaign WHERE campaign_id = %s FOR SHARE", [campaign_id])
+        goes_on = cursor.fetchone()
+        if goes_on is None or not goes_on[0]:
+            return Batch(0, [])
+        cursor.execute(_TAKE, [campaign_id, at, size])
+        taken = [
+            _Taken(item_id, customer_id, f"{attempt_id}:{tries}" if tries else attempt_id)
+            for item_id, customer_id, attempt_id, tries in cursor.fetchall()
+        ]
+        if not taken:
+            return Batch(0, [])
+        ready, marks = _through_the_door(Campaign.objects.get(pk=campaign_id), taken, law=law, at=at, by=by)
+        cursor.execute(_MARK, [worker, at, *map(list, zip(*marks, strict=True))])
+    return Batch(len(taken), ready)
+
+
+_Mark = tuple[UUID, str, str, UUID | None, int | None]
+
+
+def _through_the_door(
+    campaign: Campaign, taken: Sequence[_Taken], *, law: Law, at: datetime, by: str
+) -> tuple[list[Ready], list[_Mark]]:
+    taken = sorted(taken, key=lambda item: item.customer_id)
+    speaker = saying.speaker(campaign, [item.customer_id for item in taken], law=law, at=at)
+    messages: dict[str, Message] = {}
+
+    def attempted(item: _Taken, known: Known) -> Attempt | Unfit:
+        draft = speaker.draft(item.customer_id, known)
+        if isinstance(draft, Fault):
+            return Unfit([draft])
+        messages[item.customer_id] = draft.message
+        return replace(draft.attempt, id=item.attempt_id)
+
+    asked = [(item.customer_id, partial(attempted, item)) for item in taken]
+    ready: list[Ready] = []
+    marks: list[_Mark] = []
+    for item, answer in zip(taken, dispatch.start_many(asked, law=law, at=at, by=by), strict=True):
+        marks.append(_mark(item, answer))
+        if isinstance(answer, Started):
+            ready.append(Ready(item.item_id, answer.contact_id, answer.verdict, messages[item.customer_id]))
+    Said.objects.bulk_create(
+        seal_said({each.item_id: _said(each.message) for each in ready}),
+        update_conflicts=True, unique_fields=["row_id"], update_fields=["sealed", "key_id"],
+    )  # fmt: skip
+    return ready, marks
+
+
+def _mark(item: _Taken, answer: dispatch.Answer) -> _Mark:
+    match answer:
+        case Started(contact_id=contact_id):
+            return item.item_id, ItemState.STARTED, "", contact_id, None
+        case Refused(verdict=verdict, refusal_id=refusal_id):
+            return item.item_id, ItemState.REFUSED, verdict.reasons[0].rule.id[:80], None, refusal_id
+        case Unfit(faults=faults):
+            return item.item_id, ItemState.UNFIT, faults[0].code, None, None
+
+
+def _said(message: Message) -> Mapping[str, object]:
+    return {
+        "to": message.to, "subject": message.subject, "text": message.text, "html": message.html, "lang": message.lang,
+        "details": dict(message.details),
+    }  # fmt: skip
