@@ -14,7 +14,7 @@ BIN := .venv/bin
 DONE := .venv/.done
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-all check fmt bench screenshots reference browser clean mutants
+.PHONY: help setup demo test test-all check fmt bench screenshots reference browser spark clean mutants
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,7 +67,7 @@ SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: setup browser  ## everything that is quick: at most ten minutes
 	$(BIN)/pytest $(SIDE_BY_SIDE) --hypothesis-profile=ci -m "not slow" $(ARGS)
 
-test-all: setup browser  ## also what takes long: chaos, bank-sized nights
+test-all: setup browser spark  ## also what takes long: chaos, bank-sized nights, the book on Apache Spark
 	$(BIN)/pytest $(ARGS)
 
 mutants: setup  ## change the core one thing at a time and see whether a test notices (ARGS="gate rules/caps")
@@ -95,6 +95,23 @@ browser:
 	    || echo "anhuan: they could not be installed; the browser tests will be skipped" >&2; \
 	else \
 	  echo "anhuan: the browser tests will be skipped; they need: sudo apt-get install chromium fonts-noto-cjk" >&2; \
+	fi
+
+# The extra `spark`, from a lock of its own, and the Java it runs on. It is large: nothing but `test-all` asks for it.
+spark: setup
+	@if ! $(BIN)/python -c 'import pyspark' 2>/dev/null; then \
+	  echo "anhuan: installing pyspark (450 MB)"; \
+	  $(BIN)/pip install --quiet --require-hashes -r requirements-spark.lock \
+	    || echo "anhuan: pyspark could not be installed; the tests on Spark will be skipped" >&2; \
+	fi
+	@if command -v java >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "anhuan: installing openjdk-17-jre-headless for Spark"; \
+	  { apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null 2>&1 \
+	    || { apt-get update -qq && apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null; }; } \
+	    || echo "anhuan: it could not be installed; the tests on Spark will be skipped" >&2; \
+	else \
+	  echo "anhuan: the tests on Spark will be skipped; they need: sudo apt-get install openjdk-17-jre-headless" >&2; \
 	fi
 
 # --- Keeping it ---------------------------------------------------------------------------------------------------

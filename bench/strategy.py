@@ -2,6 +2,7 @@
 
     python bench/strategy.py                     1,000,000 rows in columns, 2,000 through the peers
     python bench/strategy.py --rows 200000 --sample 500 --no-peers
+    python bench/strategy.py --rows 1000000 --spark --no-peers   also Apache Spark, local, on all cores (`make spark` first)
 
 The strategy is examples/firstbank/strategy/card.dmn. The same rows go to all. Peers: zen-engine and SpiffWorkflow, neither of
 which this project needs; absent, they are skipped with a line that says how to get them. What a peer does not support is
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
@@ -132,6 +134,34 @@ def proposals(con: Any, table: Any, model: Model, rows: int) -> dict[str, Any]:
     return {
         "engine": "… and one proposal per customer", "rows": rows, "seconds": seconds, "rows_per_second": round(rows / seconds),
         "tables": len(TABLES), "note": f"ranked and cut to capacity in {seconds_cut:.2f} s more",
+    }  # fmt: skip
+
+
+def on_spark(con: Any, table: Any, model: Model, rows: int) -> Iterator[dict[str, Any]]:
+    """The same expression by Spark on this machine, from Parquet to Parquet; first a small run, so that Spark is warm."""
+    from pyspark.sql import SparkSession
+
+    told = {
+        "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false",
+        "spark.driver.memory": "8g", "spark.sql.shuffle.partitions": "8", "spark.sql.session.timeZone": "UTC",
+    }  # fmt: skip
+    spark = SparkSession.builder.master("local[*]").config(map=told).getOrCreate()
+    cluster = ibis.pyspark.connect(spark)
+    with TemporaryDirectory() as folder:
+        for name, part in (("warm", table.limit(10_000)), ("book", table)):
+            part.to_parquet(f"{folder}/{name}.parquet")
+            wanted = strategy.propose(cluster.read_parquet(f"{folder}/{name}.parquet"), model, DECISION)
+            seconds = timed(lambda wanted=wanted, name=name: wanted.to_parquet(f"{folder}/{name}.proposals"))
+            if name == "warm":
+                print(f"Spark's first run, {part.count().to_pyarrow().as_py():,} rows: {seconds:.1f} s")
+        made = (con.table("proposals"), con.read_parquet(f"{folder}/book.proposals/*.parquet"))
+        here, there = (
+            each.aggregate(n=each.count(), value=each.expected_value_minor.sum()).to_pyarrow().to_pylist() for each in made
+        )
+    spark.stop()
+    yield {
+        "engine": "Spark, one proposal per customer", "rows": rows, "seconds": seconds, "rows_per_second": round(rows / seconds),
+        "tables": len(TABLES), "note": f"Parquet to Parquet; as many proposals, of the same value in all: {here == there}",
     }  # fmt: skip
 
 
@@ -309,12 +339,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--sample", type=int, default=2_000)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--spark", action="store_true")
     asked = parser.parse_args()
     model = Model.load(MODEL)
     proved = proof(model)
     con = ibis.duckdb.connect()
     table = prepared(con, asked.rows)
     results = [in_columns(con, table, model, asked.rows), proposals(con, table, model, asked.rows)]
+    if asked.spark:
+        results += on_spark(con, table, model, asked.rows)
     sample = [
         {name: from_object(value) for name, value in row.items()}
         for row in con.to_pyarrow(table.limit(asked.sample)).to_pylist()

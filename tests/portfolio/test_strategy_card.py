@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from anhuan.portfolio import strategy
+from anhuan.portfolio.experiments import assignment
 from anhuan.rulebook.tables import prove
 from anhuan.rulebook.tables.evaluate import Decider
 from anhuan.rulebook.tables.model import Model
@@ -139,6 +140,7 @@ def test_the_night_compiles_for_spark():
         "customers": {"customer_id": "string", "segment": "string", "age": "int16", "flags": "array<string>"},
     }  # fmt: skip
     given = [ibis.table(schema, name=name) for name, schema in tables.items()]
-    rows = strategy.inputs(*given, business_date=date(2026, 11, 27))
+    arms = assignment({"hold_out": "0.1", "champion": "0.9"}, seed="cards")
+    rows = strategy.inputs(*given, business_date=date(2026, 11, 27), arms=arms)
     ranked = strategy.rank_and_cut(strategy.propose(rows, MODEL, "proposal"), [strategy.Capacity("team", "phone_m1", 100)])
     assert "ROW_NUMBER() OVER" in ibis.to_sql(ranked, dialect="pyspark")

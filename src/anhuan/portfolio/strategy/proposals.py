@@ -198,7 +198,7 @@ def propose(rows: ir.Table, model: Model, decision: str, *, fingerprint: str = "
     chooser = sources["channel"].rpartition("__channel")[0] or "channel"
     fired = [name for name in chosen.columns if name not in before and name.endswith("__rule")]
     fields = {
-        name: chosen[sources[name]].cast(of) if name in sources else ibis.literal(value, of)
+        name: _as(chosen[sources[name]], of) if name in sources else ibis.literal(value, of)
         for name, (of, value) in _FIELDS.items()
     }
     trace = [
@@ -231,6 +231,11 @@ def propose(rows: ir.Table, model: Model, decision: str, *, fingerprint: str = "
         "business_date", "customer_id", "account_id", "currency", "segment", "arm", *names, "earliest_on", "decision", "row",
         "trace", "accounts", "fingerprint", "version",
     )  # fmt: skip
+
+
+def _as(values: Any, of: str) -> Any:
+    """Of another type; decimals are rounded, halves away from nil, in so many words: engines cast each in their own way."""
+    return (values.round() if values.type().is_decimal() else values).cast(of)
 
 
 def _days_on(day: Any, days: Any) -> Any:
