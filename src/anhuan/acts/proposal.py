@@ -139,7 +139,7 @@ def as_attempt(
     """
     purpose = Purpose.COLLECT if overdue else Purpose.SERVICE
     template = _template(channel if channel in CONTACTS else Channel.CALL.value, purpose, machine=machine)
-    debts = frozenset(overdue or (account_id,)) & told.debts.keys() or frozenset(told.debts)
+    debts = frozenset(told.debts.keys() & set(overdue or (account_id,))) or frozenset(told.debts)
     return replace(template, debts=debts, point=_point(template.channel, told, avoid))
 
 

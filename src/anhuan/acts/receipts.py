@@ -1,0 +1,250 @@
+"""The acts on what comes back: receipts of messages, and what people write.
+
+Knows what a receipt does to a contact and its message, and which replies are acted on at once: a person who wants no more
+messages, or is not the one we mean, waits for nobody. Everything else is proposed to people. Receipts may come twice, late and in
+any order: a message never goes back on its way. Does not know any protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+
+from anhuan.acts import consent, dispatch, outbox
+from anhuan.channels.transport import Delivery, Inbound
+from anhuan.channels.transport import Receipt as Heard
+from anhuan.core.facts import MAIN_POINT
+from anhuan.core.vocabulary import Channel, Party
+from anhuan.records import identity
+from anhuan.records.circumstance import PointFindingKind
+from anhuan.records.contact import Contact, Permit, State
+from anhuan.records.customer import ContactPoint
+from anhuan.records.outbox import ItemState, OutboxItem, Receipt, Reply
+
+BY = "system:channel"
+MOST_TRIES = 3
+"""So often is a message tried that is proven never to have left."""
+FIRST_WAIT = timedelta(minutes=5)
+"""How long before the second try; four times as long before the third."""
+
+_FURTHER = (
+    ItemState.WAITING, ItemState.STARTED, ItemState.UNKNOWN, ItemState.SENT, ItemState.NOT_DELIVERED, ItemState.DELIVERED,
+)  # fmt: skip
+"""How far a message has come; a receipt moves it on, never back. `delivered` stands above what says the opposite later."""
+
+
+# --- receipts -----------------------------------------------------------------------------------------------------
+
+
+def settle(heard: Iterable[Heard], *, at: datetime, by: str = BY) -> int:
+    """Keep receipts and what follows from them; how many belong to messages of ours. The same one again changes nothing."""
+    receipts = list(heard)
+    with transaction.atomic():
+        found = _items(receipts)
+        for number, receipt in sorted(enumerate(receipts), key=lambda each: _order(each, found)):
+            item = found[number]
+            if item is not None:
+                _settle(item, receipt, at=at, by=by)
+    return sum(item is not None for item in found.values())
+
+
+def _order(each: tuple[int, Heard], found: Mapping[int, OutboxItem | None]) -> tuple[str, int]:
+    """Customers in the order of their ids, as every act that holds several takes them; receipts of one as they were heard."""
+    item = found[each[0]]
+    return item.customer_id if item else "", each[0]
+
+
+def _items(receipts: Sequence[Heard]) -> dict[int, OutboxItem | None]:
+    """The message each receipt is about, by the attempt's permit, else by what the other side called it."""
+    attempts = {each.attempt_id for each in receipts if each.attempt_id}
+    contacts = dict(Permit.objects.filter(attempt_id__in=attempts).values_list("attempt_id", "used_by"))
+    references = {each.references[0] for each in receipts if not each.attempt_id and each.references}
+    by_reference = dict(Receipt.objects.filter(reference__in=references).order_by("id").values_list("reference", "item_id"))
+    held = OutboxItem.objects.select_for_update().order_by("item_id")
+    by_contact = {each.contact_id: each for each in held.filter(contact_id__in=[c for c in contacts.values() if c])}
+    by_item = {each.item_id: each for each in held.filter(pk__in=by_reference.values())}
+
+    def of(receipt: Heard) -> OutboxItem | None:
+        if receipt.attempt_id:
+            return by_contact.get(contacts.get(receipt.attempt_id))
+        return by_item.get(by_reference.get(receipt.references[0])) if receipt.references else None  # type: ignore[arg-type]
+
+    return {number: of(receipt) for number, receipt in enumerate(receipts)}
+
+
+def _settle(item: OutboxItem, heard: Heard, *, at: datetime, by: str) -> None:
+    reference = heard.references[0] if heard.references else ""
+    told = {"delivery": heard.delivery.value, "code": heard.code[:80], "reference": reference[:100], "at": heard.at}
+    if heard.at is not None and Receipt.objects.filter(item=item, **told).exists():
+        return
+    Receipt.objects.create(item=item, permanent=heard.permanent, heard_at=at, **told)
+    if item.contact_id is None:
+        return
+    state = _SETTLERS[heard.delivery](item, heard, at, by)
+    if state is None or (state in _FURTHER and _FURTHER.index(state) <= _place(item.state) and state is not ItemState.WAITING):
+        return
+    item.state, item.code, item.worker, item.changed_at = state, heard.code[:80], None, at
+    item.parts = max(item.parts, heard.parts)
+    item.save(update_fields=["state", "code", "worker", "changed_at", "parts", "tries", "not_before", "contact_id"])
+
+
+def _place(state: str) -> int:
+    return _FURTHER.index(ItemState(state)) if state in _FURTHER else len(_FURTHER)
+
+
+def _taken(item: OutboxItem, _heard: Heard, at: datetime, by: str) -> ItemState:
+    _complete(item, at, by)
+    return ItemState.SENT
+
+
+def _delivered(item: OutboxItem, _heard: Heard, at: datetime, by: str) -> ItemState:
+    _complete(item, at, by)
+    return ItemState.DELIVERED
+
+
+def _not_delivered(item: OutboxItem, heard: Heard, at: datetime, by: str) -> ItemState:
+    """It was taken, so it counts; an address that is at fault is not used again."""
+    _complete(item, at, by)
+    _blame_the_address(item, heard, at, by)
+    return ItemState.NOT_DELIVERED
+
+
+def _failed(item: OutboxItem, heard: Heard, at: datetime, by: str) -> ItemState | None:
+    """Proven not to have left, the seat is free again, and what may pass another time is tried another time."""
+    if not heard.nothing_left:
+        return _unknown(item, heard, at, by)
+    contact = item.contact_id
+    if contact is None or dispatch.void(contact, proof=heard.code or "not_taken", at=at, by=by):
+        return None
+    _blame_the_address(item, heard, at, by)
+    item.tries += 1
+    if heard.permanent or item.tries >= MOST_TRIES:
+        return ItemState.FAILED
+    item.contact_id, item.not_before = None, at + FIRST_WAIT * 4 ** (item.tries - 1)
+    return ItemState.WAITING
+
+
+def _unknown(item: OutboxItem, _heard: Heard, at: datetime, by: str) -> ItemState:
+    if item.contact_id is not None:
+        dispatch.unknown(item.contact_id, at=at, by=by)
+    return ItemState.UNKNOWN
+
+
+def _complete(item: OutboxItem, at: datetime, by: str) -> None:
+    if (
+        item.contact_id is not None
+        and Contact.objects.filter(pk=item.contact_id, closed_at=None).exclude(state=State.VOID).exists()
+    ):
+        dispatch.complete(item.contact_id, at=at, by=by)
+
+
+def _blame_the_address(item: OutboxItem, heard: Heard, at: datetime, by: str) -> None:
+    if heard.permanent and item.contact_id is not None and heard.code.startswith("address"):
+        point = Contact.objects.values_list("point_id", flat=True).get(pk=item.contact_id)
+        if point is not None:
+            consent.find_point(item.customer_id, point, PointFindingKind.UNREACHABLE, at=at, by=by)
+
+
+_SETTLERS: Mapping[Delivery, Callable[[OutboxItem, Heard, datetime, str], ItemState | None]] = MappingProxyType(
+    {
+        Delivery.TAKEN: _taken,
+        Delivery.DELIVERED: _delivered,
+        Delivery.NOT_DELIVERED: _not_delivered,
+        Delivery.FAILED: _failed,
+        Delivery.UNKNOWN: _unknown,
+    }
+)
+
+
+# --- what people write --------------------------------------------------------------------------------------------
+
+_INDEX_OF = {Channel.SMS: ("mobile", "phone"), Channel.CALL: ("mobile", "phone"), Channel.EMAIL: ("email",)}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A reply as it was taken: `new` is False for one that had been heard before."""
+
+    reply: Reply
+    new: bool
+
+
+def hear(said: Inbound, *, at: datetime, by: str = BY) -> Taken:
+    """Keep what a person wrote, with a proposal of what she means; stop what she wants stopped, at once."""
+    known = Reply.objects.filter(source=said.channel.value, heard_as=said.id[:200]).first()
+    if known is not None:
+        return Taken(known, new=False)
+    try:
+        with transaction.atomic():
+            return Taken(_hear(said, at=at, by=by), new=True)
+    except IntegrityError:  # heard by somebody else meanwhile
+        return Taken(Reply.objects.get(source=said.channel.value, heard_as=said.id[:200]), new=False)
+
+
+def _hear(said: Inbound, *, at: datetime, by: str) -> Reply:
+    item = _answered(said)
+    point = _point(said, item)
+    customer_id = point.customer_id if point else item.customer_id if item else ""
+    from anhuan.rulebook import replies
+
+    meant = replies.intent(said.text, lang=None)
+    reply = Reply(
+        reply_id=uuid4(), source=said.channel.value, heard_as=said.id[:200], customer_id=customer_id,
+        point_id=point.point_id if point else None, answers=item.item_id if item else None, intent=meant.intent,
+        confidence=meant.confidence, at=said.at or at, heard_at=at,
+    )  # fmt: skip
+    if customer_id:
+        reply.contact_id = _as_contact(customer_id, said, point, at=at, by=by)
+        reply.acted = _act(customer_id, said.channel, meant, point, at=at, by=by)
+    reply.save(force_insert=True)
+    identity.seal_said({reply.reply_id: {"from": said.sender, "to": said.to, "text": said.text}})[0].save()
+    return reply
+
+
+def _answered(said: Inbound) -> OutboxItem | None:
+    if not said.answers:
+        return None
+    contact = Permit.objects.filter(attempt_id=said.answers).values_list("used_by", flat=True).first()
+    return OutboxItem.objects.filter(contact_id=contact).first() if contact else None
+
+
+def _point(said: Inbound, item: OutboxItem | None) -> ContactPoint | None:
+    """The contact point it came from: of whom it answers, else of the only customer who has it, the debtor's own first."""
+    ring = identity.keyring()
+    indexes = [index for kind in _INDEX_OF.get(said.channel, ()) if (index := ring.index(kind, said.sender))]
+    found = list(ContactPoint.objects.filter(value_index__in=indexes, absent_since=None))
+    if item is not None:
+        found = [each for each in found if each.customer_id == item.customer_id] or found
+    found.sort(key=lambda each: (each.party != Party.DEBTOR, each.customer_id, str(each.point_id)))
+    whose = {each.customer_id for each in found if each.party == Party.DEBTOR} or {each.customer_id for each in found}
+    return found[0] if len(whose) == 1 else None
+
+
+def _as_contact(customer_id: str, said: Inbound, point: ContactPoint | None, *, at: datetime, by: str) -> UUID | None:
+    recorded = dispatch.record_inbound(
+        customer_id, channel=said.channel, started_at=min(said.at or at, at), at=at, by=by,
+        point=str(point.point_id) if point else MAIN_POINT,
+    )  # fmt: skip
+    return recorded if isinstance(recorded, UUID) else None
+
+
+def _act(customer_id: str, channel: Channel, meant: Any, point: ContactPoint | None, *, at: datetime, by: str) -> str:
+    """What is done at once, as a code: no more messages to who wants none, no more to a number that is another's."""
+    if not meant.stop:
+        return ""
+    where: dict[str, Any] = {"point_id": point.point_id} if point else {}
+    if meant.intent == "stop" or point is None:
+        consent.opt_out(customer_id, channel, at=at, by=by, written=True, **where)
+        done = "opted_out"
+    else:
+        kind = PointFindingKind.WRONG_NUMBER if meant.intent == "wrong_person" else PointFindingKind.OF_THIRD_PERSON
+        consent.find_point(customer_id, point.point_id, kind, at=at, by=by)
+        done = kind.value
+    outbox.withdraw([customer_id], code=done, at=at, channels=[channel])
+    return done

@@ -1,0 +1,165 @@
+"""The senders: jobs that take a campaign batch by batch, and what keeps them going after a crash.
+
+This edge joins the acts of sending with the transports. A process has one sender's number, one set of open transports and as
+many jobs at a time as it is given; several processes share a campaign without meeting. Does not know any rule or protocol.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from django.db import close_old_connections, connection
+from procrastinate import jobs as job_states
+from procrastinate.contrib.django import app as jobs
+
+from anhuan import clock
+from anhuan.acts import law, outbox, receipts, sending
+from anhuan.acts.carriers import Carriers
+from anhuan.channels.transport import Inbound, Receipt
+from anhuan.core.vocabulary import Channel
+from anhuan.records.outbox import Campaign
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "system:sender"
+QUEUE = "sending"
+_EVERY = 10.0
+"""Seconds between two looks for what dead senders left, and for messages that nobody is asked to send."""
+
+
+@dataclass
+class Sender:
+    """One process that sends: its number, its transports, and whether it has been asked to stop."""
+
+    worker: int
+    carriers: Carriers
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def campaign(self, campaign_id: UUID) -> int:
+        """Send what of a campaign is due, batch by batch, until nothing is; how many messages were taken up."""
+        campaign = Campaign.objects.filter(pk=campaign_id).first()
+        taken = 0
+        while campaign is not None and not self.stopping.is_set():
+            at = clock.now()
+            batch = sending.begin(campaign_id, worker=self.worker, law=law.in_force(at), at=at, by=ACTOR)
+            if not batch.taken:
+                break
+            taken += batch.taken
+            if batch.ready:
+                carrier = self.carriers.of(Channel(campaign.channel))
+                heard = list(carrier.send_many([(each.permit, each.message) for each in batch.ready]))
+                receipts.settle(heard, at=clock.now(), by=ACTOR)
+        return taken
+
+    def look_after(self) -> None:
+        """Resolve what dead senders left, and queue what nobody is asked to send."""
+        lost = sending.resolve_abandoned(at=clock.now(), by=ACTOR)
+        if lost:
+            logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
+        outbox.sweep(at=clock.now())
+
+
+_sender: Sender | None = None
+
+
+@jobs.task(name=outbox.JOB, queue=QUEUE)
+def send_campaign(campaign_id: str) -> int:
+    """The job of `acts.outbox`: a part of a campaign."""
+    close_old_connections()
+    if _sender is None:
+        raise RuntimeError("jobs of sending run in `anhuan work`")
+    return _sender.campaign(UUID(campaign_id))
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Sender]:
+    """A sender with its transports, closed at the end. Raises `carriers.ChannelsRefused`."""
+    carriers = Carriers(home, clock=clock.now, on_receipt=_on_receipt, on_inbound=_on_inbound)
+    with sending.sender() as worker:
+        sender = Sender(worker, carriers)
+        try:
+            yield sender
+        finally:
+            sender.stopping.set()
+            carriers.close()
+
+
+def _on_receipt(receipt: Receipt) -> None:
+    _in_thread(lambda: receipts.settle([receipt], at=clock.now(), by=ACTOR))
+
+
+def _on_inbound(said: Inbound) -> None:
+    _in_thread(lambda: receipts.hear(said, at=clock.now(), by=ACTOR))
+
+
+def _in_thread(act: Callable[[], object]) -> None:
+    """An act from a thread of a transport, which keeps its connection as long as it is good."""
+    close_old_connections()
+    act()
+
+
+# --- the process --------------------------------------------------------------------------------------------------
+
+
+def work(home: Path, *, until_idle: bool = False, concurrency: int = 1) -> int:
+    """Send until SIGTERM or Ctrl-C, or (`until_idle`) until nothing is due; how many campaigns' parts that were.
+
+    Every channel's transport is opened at the start, so that receipts and replies are heard while nothing is sent.
+    """
+    global _sender  # noqa: PLW0603  the one sender of this process, for the jobs that are called by name
+    with opened(home) as sender:
+        _sender = sender
+        for channel in Channel:
+            if channel.value in sender.carriers.real():
+                sender.carriers.of(channel)
+        sender.carriers.of(Channel.SMS)
+        sender.look_after()
+        caretaker = threading.Thread(target=_look_after, args=[sender], name="caretaker", daemon=True)
+        caretaker.start()
+        try:
+            _run(sender, wait=not until_idle, concurrency=concurrency)
+        finally:
+            sender.stopping.set()
+            caretaker.join()
+            _sender = None
+    return 0
+
+
+def _run(sender: Sender, *, wait: bool, concurrency: int) -> None:
+    if threading.current_thread() is threading.main_thread():
+        before = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, lambda *_: (sender.stopping.set(), signal.raise_signal(signal.SIGINT)))
+    else:
+        before = None
+    try:
+        with jobs.replace_connector(jobs.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
+            worker_app.run_worker(
+                queues=[QUEUE],
+                wait=wait,
+                concurrency=concurrency,
+                install_signal_handlers=False,
+                listen_notify=True,
+                delete_jobs=job_states.DeleteJobCondition.SUCCESSFUL,
+            )
+    except KeyboardInterrupt:
+        logger.info("asked to stop")
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _look_after(sender: Sender) -> None:
+    while not sender.stopping.wait(_EVERY):
+        try:
+            close_old_connections()
+            sender.look_after()
+        except Exception:
+            logger.exception("the look after the outbox failed; it is repeated")
+    connection.close()

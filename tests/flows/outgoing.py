@@ -1,0 +1,93 @@
+"""A small bank with something to send: customers with sealed names and mobiles, wordings in force, proposals, a campaign."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from tests.records import desk
+
+from anhuan.acts import outbox, wording
+from anhuan.acts.staff import create_staff
+from anhuan.core.vocabulary import NightStatus
+from anhuan.records.case import Case
+from anhuan.records.customer import ContactPoint, Customer
+from anhuan.records.identity import keyring
+from anhuan.records.night import Night
+from anhuan.records.outbox import Campaign
+from anhuan.records.staff import Staff
+from anhuan.records.strategy import Proposal
+from anhuan.rulebook import letters
+
+WORDINGS = Path(__file__).resolve().parents[2] / "examples" / "firstbank" / "wordings"
+DAY = date(2026, 11, 22)
+MORNING = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
+"""Five past ten in Shanghai, the day after: what the night wanted is due."""
+
+
+def mobile(number: int) -> str:
+    return f"+861990000{number:04d}"
+
+
+def customer(number: int, *, language: str = "zh-CN") -> str:
+    """One who owes 325.06 yuan for five days; her mobile is of a range nobody has."""
+    ring, customer_id = keyring(), f"C{number:08d}"
+    told = json.dumps([f"测试{number}", "other", f"X{number}", "1990-01-01", ""]).encode()
+    Customer.objects.create(
+        customer_id=customer_id, language=language, timezone="Asia/Shanghai", flags=[],
+        sealed=ring.seal("customer", [customer_id], [told])[0], key_id=ring.current, fingerprint=uuid4(),
+    )  # fmt: skip
+    desk.account(
+        f"A{number:08d}", customer_id, bucket=1, days_past_due=5, past_due_since="2026-11-17", due_date="2026-11-17",
+        past_due_amount_minor=32506, balance_total_minor=325064, minimum_due_minor=32506,
+    )  # fmt: skip
+    Case.objects.create(case_id=customer_id, status="open", bucket=1, opened_on="2026-11-18", since="2026-11-18")
+    point_id = uuid4()
+    ContactPoint.objects.create(
+        point_id=point_id, customer_id=customer_id, kind="mobile", party="debtor", fingerprint=uuid4(), key_id=ring.current,
+        sealed=ring.seal("contact_point", [str(point_id)], [json.dumps([mobile(number), "", "contract"]).encode()])[0],
+        value_index=ring.index("mobile", mobile(number)),
+    )  # fmt: skip
+    return customer_id
+
+
+def in_force(*names: str) -> None:
+    """The made-up bank's wordings of these names, approved by a second person."""
+    for name in ("wang", "li"):
+        if not Staff.objects.filter(username=name).exists():
+            create_staff(username=name, password="correct horse battery", role="operations", language="en", at=MORNING, by="t")
+    for name in names:
+        found, faults = letters.read_file(WORDINGS / f"{name}.yaml")
+        assert not faults, faults
+        for each in found:
+            made = wording.draft(each, at=MORNING, by="wang")
+            assert not isinstance(made, list), made
+            wording.check(made.pk, at=MORNING, by="wang")
+            wording.approve(made.pk, at=MORNING, by="li")
+            live = wording.go_live(made.pk, live_from=MORNING.date(), at=MORNING, by="li")
+            assert not isinstance(live, list), [fault.en for fault in live]
+
+
+def night(customers: list[str], *, channel: str = "sms", words: str = "overdue_gentle", team: str = "reminders") -> Campaign:
+    """The night of `DAY`, sealed, wanted this of these customers, and scheduled it: the campaign it makes."""
+    made, _ = Night.objects.get_or_create(
+        business_date=DAY,
+        defaults={"sequence": 1, "issuer": "t", "layout": "t", "content": "0" * 64, "snapshot": "s", "manifest_sha256": "0" * 64,
+                  "status": NightStatus.SEALED, "begun_at": MORNING},
+    )  # fmt: skip
+    for customer_id in customers:
+        Proposal.objects.create(
+            business_date=DAY, customer_id=customer_id, sequence=1, account_id=customer_id.replace("C", "A"), channel=channel,
+            wording=words, team=team, handled_by="in_house", fingerprint="0" * 64, version_id=1, arm="champion",
+            decision="d", rule=1, state="proposed", planned_at=datetime(2026, 11, 23, 2, tzinfo=UTC),
+        )  # fmt: skip
+    outbox.schedule(made, at=MORNING)
+    return Campaign.objects.get(channel=channel, wording=words)
+
+
+def item_of(customer_id: str) -> UUID:
+    from anhuan.records.outbox import OutboxItem
+
+    return OutboxItem.objects.values_list("item_id", flat=True).get(customer_id=customer_id)
