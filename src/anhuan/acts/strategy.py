@@ -58,7 +58,7 @@ def draft(
     """
     wrong = [*_not_a_person(by), *_bad_name(name), *_bad_arms(arms, seed or name)]
     try:
-        asked = _asked(Model(model), decision)
+        asked = decision_of(Model(model), decision)
     except ModelRefused as refused:
         wrong.append(Sentence("model_refused", refused.zh, refused.en))
     if wrong:
@@ -290,8 +290,8 @@ def _live() -> Any:
 # --- the model ----------------------------------------------------------------------------------------------------
 
 
-def _asked(model: Model, decision: str | None) -> str:
-    """The decision asked for. Raises ModelRefused when there is none such."""
+def decision_of(model: Model, decision: str | None = None) -> str:
+    """The decision asked for, by default the only one that no other rests on. Raises ModelRefused when there is none such."""
     decisions = model.decisions()
     needed = {identity for node in decisions for identity in node.requires}
     last = [node.name for node in decisions if node.id not in needed]

@@ -59,7 +59,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Prove its tables and set it up in columns. Exit code 1 when anything is against it."""
-    version = _named(ref, as_json=as_json)
+    version = named(ref, as_json=as_json)
     from anhuan import clock
     from anhuan.acts import strategy
 
@@ -71,7 +71,7 @@ def check(
 @strategy_app.command("approve")
 def approve(ref: Ref, by: Signed, as_json: AsJson = False) -> None:
     """Answer for a checked version; its author cannot."""
-    version = _named(ref, as_json=as_json)
+    version = named(ref, as_json=as_json)
     from anhuan import clock
     from anhuan.acts import strategy
 
@@ -82,7 +82,7 @@ def approve(ref: Ref, by: Signed, as_json: AsJson = False) -> None:
 def live(ref: Ref, live_from: Day, by: Run = "system:cli", as_json: AsJson = False) -> None:
     """Let an approved version hold for business dates from D on; the one live before ends there."""
     day = _day(live_from, as_json=as_json)
-    version = _named(ref, as_json=as_json)
+    version = named(ref, as_json=as_json)
     from anhuan import clock
     from anhuan.acts import strategy
 
@@ -93,7 +93,7 @@ def live(ref: Ref, live_from: Day, by: Run = "system:cli", as_json: AsJson = Fal
 def retire(ref: Ref, live_until: Day, by: Run = "system:cli", as_json: AsJson = False) -> None:
     """Let a live version hold no longer for business dates from D on."""
     day = _day(live_until, as_json=as_json)
-    version = _named(ref, as_json=as_json)
+    version = named(ref, as_json=as_json)
     from anhuan import clock
     from anhuan.acts import strategy
 
@@ -126,7 +126,7 @@ def show(
     as_model: Annotated[bool, typer.Option("--model", help="Print the DMN model itself, byte for byte.")] = False,
 ) -> None:
     """One version with its arms, findings and signatures."""
-    version = _named(ref, as_json=as_json)
+    version = named(ref, as_json=as_json)
     if as_model:
         typer.get_binary_stream("stdout").write(bytes(version.model))
         return
@@ -136,7 +136,7 @@ def show(
 # --- reading and printing -----------------------------------------------------------------------------------------
 
 
-def _named(ref: str, *, as_json: bool) -> StrategyVersion:
+def named(ref: str, *, as_json: bool) -> StrategyVersion:
     start(migrate=True)
     from anhuan.records.strategy import StrategyVersion
 
@@ -158,11 +158,11 @@ def _day(text: str, *, as_json: bool) -> date:
 def _answer(answer: Answer, *, as_json: bool) -> None:
     """What became of the version, or why not: exit code 1."""
     if isinstance(answer, list):
-        _refused(answer, as_json=as_json)
+        refused(answer, as_json=as_json)
     _print(_document(answer), as_json=as_json)
 
 
-def _refused(sentences: list[Any], *, as_json: bool) -> NoReturn:
+def refused(sentences: list[Any], *, as_json: bool) -> NoReturn:
     if as_json:
         print_json({"refused": [{"code": one.code, "message_zh": one.zh, "message_en": one.en} for one in sentences]})
     for one in sentences:

@@ -90,23 +90,16 @@ def _wanted(
             conduct=told,
             arms=experiments.assignment(version.arms, seed=version.seed),
         )
-        return wanted(con, rows, version, standing, day=day, capacities=capacities, home=home)
+        model = Model(bytes(version.model))
+        # Worked out once: an expression this long, read by several others, would be planned over and over.
+        proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
+        return wanted(proposed, standing, day=day, capacities=capacities, home=home)
 
 
 def wanted(
-    con: Backend,
-    rows: ir.Table,
-    version: StrategyVersion,
-    standing: ir.Table,
-    *,
-    day: date,
-    capacities: Sequence[strategy.Capacity],
-    home: Path,
+    proposed: ir.Table, standing: ir.Table, *, day: date, capacities: Sequence[strategy.Capacity], home: Path
 ) -> pa.Table:
-    """What a version wants of `strategy.inputs` of a business date, cut to capacity, as `proposal.WANTED`."""
-    model = Model(bytes(version.model))
-    # Worked out once: an expression this long, read by several others, would be planned over and over.
-    proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
+    """What is proposed for a business date (`strategy.propose`, worked out), cut to capacity, as `proposal.WANTED`."""
     found = strategy.rank_and_cut(proposed, capacities)
     late = standing.filter(in_arrears(standing))
     debts = late.group_by("customer_id").agg(debts=late.account_id.collect(order_by=late.account_id))
@@ -174,19 +167,19 @@ def _rests(day: date, home: Path) -> bool:
 # --- capacities ---------------------------------------------------------------------------------------------------
 
 
-def capacities(home: Path) -> list[strategy.Capacity]:
+def capacities(home: Path, *, file: Path | None = None) -> list[strategy.Capacity]:
     """How many actions a day, by a column of proposals (channel, team, handled_by) and its value; what is not named has no limit.
 
-    A value has a number, or `{most, shares, shared_by}`. Raises CapacitiesRefused.
+    A value has a number, or `{most, shares, shared_by}`. `file` stands for the home's own. Raises CapacitiesRefused.
     """
-    file = home / CAPACITIES
-    if not file.exists():
+    if file is None and not (home / CAPACITIES).exists():
         return []
+    file = file or home / CAPACITIES
     try:
         told = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         read = [_capacity(column, value, most) for column, values in told.items() for value, most in values.items()]
         strategy.rank_and_cut(ibis.table(_RANKED, name="ranked"), read)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, ZeroDivisionError) as wrong:
+    except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError, ZeroDivisionError) as wrong:
         raise CapacitiesRefused(
             f"{file} 应写作“列: {{值: 每日件数}}”，列为 {'、'.join(_COLUMNS)} 之一：{wrong}",
             f"{file} is written `column: {{value: actions a day}}`, a column one of {', '.join(_COLUMNS)}: {wrong}",

@@ -1,23 +1,27 @@
-"""Experiments: who gets what by chance, what it did, and how many are needed to see it.
+"""Experiments: who gets what by chance, what it did, what another treatment would do, and how many are needed to see it.
 
-Knows assignment by digest, effects with intervals, regression at a threshold, and power. Does not know customers,
-strategies or contacts: an arm is a name. All intervals are two-sided.
+Knows assignment by digest, effects with intervals, what arms came to over sealed nights, regression at a threshold, and power.
+Does not know strategies or contacts: an arm is a name. All intervals are two-sided.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
 import ibis
 import numpy as np
+from ibis import _
 from ibis.expr import types as ir
 from scipy import special
 
+from anhuan.core.vocabulary import PaymentKind, Presence
+from anhuan.portfolio.delinquency import HOME_CURRENCY, in_arrears
 from anhuan.portfolio.tabular import Numbers, Sheet, Unusable
 
 HOLD_OUT = "hold_out"
@@ -183,6 +187,136 @@ def discontinuity(
     error = math.sqrt(float(((rest - slope * lean) ** 2).sum()) / freedom / weight)
     effect = Effect("treated", above, float(y[treated].mean()), jump, *_interval(jump, error, freedom, confidence))
     return Jump(effect, below, slope, freedom)
+
+
+# --- What arms came to over sealed nights --------------------------------------------------------------------------
+
+MEASURES = ("cured", "paid_minor")
+_BETWEEN = "\x1f"
+
+
+def outcomes(first: ir.Table, last: ir.Table, payments: ir.Table, *, after: date, currency: str = HOME_CURRENCY) -> ir.Table:
+    """What became of everybody overdue on a first night until a last one: customer_id, cured (0 or 1), paid_minor.
+
+    `first`, `last`: the standings of those nights (`delinquency.STANDING`). `payments`: payments of the nights between, the last
+    included, in which postings after the date `after` (the first business date) count. Cured: on the last night nothing of hers is
+    overdue, nor has gone missing while overdue. Paid: what she paid in `currency`, reversals taken off, waivers left out.
+    """
+    late = first.filter(in_arrears(first))
+    cohort = late.select("customer_id").distinct()
+    owes = last.filter(in_arrears(last) | (last.presence == Presence.MISSING)).select("customer_id").distinct()
+    posted = payments.filter(
+        payments.posted_on > ibis.literal(after), payments.kind != PaymentKind.WAIVER, payments.currency == currency
+    ).distinct(on="payment_id", keep="first")
+    signed = ibis.ifelse(posted.kind == PaymentKind.REVERSAL, -1, 1) * posted.amount_minor
+    owners = first.select("account_id", "customer_id")
+    paid = posted.select("account_id", amount=signed).join(owners, "account_id")
+    paid = paid.group_by("customer_id").agg(paid_minor=_.amount.sum().cast("int64"))
+    still = cohort.left_join(owes.mutate(owes=ibis.literal(value=True)), "customer_id").drop("customer_id_right")
+    found = still.left_join(paid, "customer_id").drop("customer_id_right")
+    return found.select("customer_id", cured=found.owes.isnull().cast("int8"), paid_minor=found.paid_minor.fill_null(0))
+
+
+def arms(
+    first: ir.Table,
+    last: ir.Table,
+    payments: ir.Table,
+    dealt: Assignment,
+    *,
+    after: date,
+    control: str = HOLD_OUT,
+    currency: str = HOME_CURRENCY,
+) -> list[dict[str, Any]]:
+    """What came of each arm over sealed nights: `[{"arm", "n", "cured": {…}, "paid_minor": {…}}]`, the control first.
+
+    Arguments as of `outcomes`, `dealt` the assignment of the strategy that was live. Each measure has `mean`, `effect` (mean less that
+    of the control), `low`, `high` (95 %) and `p`; where the control has nobody, effects are null. Everybody counts in the arm she was
+    dealt to, reached or not. Executes.
+    """
+    found = outcomes(first, last, payments, after=after, currency=currency)
+    rows = found.mutate(arm=dealt.column(found.customer_id)).to_pyarrow()
+    return compared(np.asarray(rows["arm"].to_pylist(), dtype=object), measured(rows), control=control)
+
+
+def measured(rows: Any) -> dict[str, Numbers]:
+    """The measures of rows of `outcomes` (Arrow) as numbers."""
+    return {name: rows[name].to_numpy().astype(np.float64) for name in MEASURES}
+
+
+def compared(arm: Any, values: Mapping[str, Numbers], *, control: str = HOLD_OUT) -> list[dict[str, Any]]:
+    """See `arms`: the arm of each row, and its values by measure."""
+    names = sorted(set(arm.tolist()), key=lambda name: (name != control, name))
+    found: list[dict[str, Any]] = []
+    for name in names:
+        mine = arm == name
+        result: dict[str, Any] = {"arm": name, "n": int(mine.sum())}
+        for measure, numbers in values.items():
+            base = numbers[arm == control]
+            effect = _welch(name, numbers[mine], base, 0.95) if len(base) else None
+            mean = float(numbers[mine].mean())
+            result[measure] = {"mean": mean} | _said(
+                Effect(control, 0, mean, 0.0, 0.0, 0.0, 1.0) if name == control else effect
+            )
+        found.append(result)
+    return found
+
+
+def _said(effect: Effect | None) -> dict[str, float | None]:
+    return {name: getattr(effect, name) if effect else None for name in ("effect", "low", "high", "p")}
+
+
+def lift(
+    arm: Any, follows: Sequence[Collection[str]], values: Mapping[str, Numbers], *, control: str = HOLD_OUT
+) -> dict[str, Any]:
+    """What a treatment would bring per row, told from arms that were dealt out by lot: against the control, and against the others.
+
+    `arm`: of each row. `follows`: the arms that treat this row as the new treatment would (the control where that is nothing); a row no
+    arm treats so tells nothing, nor does a group of rows alike in this without two rows in either arm. Within a group means of arms are
+    compared as in an experiment; groups are weighted by their rows. The interval is normal, its variance that of the two means, rows
+    that count in both counted as such.
+
+    {"customers", "known", "follows": {arm: rows}, measure: {"vs_hold_out": {"effect", "low", "high", "p"}, "vs_live": {…}}}
+    """
+    kinds = np.asarray([_BETWEEN.join(sorted(names)) for names in follows], dtype=object)
+    groups = {kind: frozenset(kind.split(_BETWEEN)) for kind in sorted(set(kinds.tolist())) if kind}
+    held, live = arm == control, arm != control
+    told = {
+        kind: (kinds == kind, np.isin(arm, list(names)))
+        for kind, names in groups.items()
+    }  # fmt: skip
+    told = {
+        kind: (rows, treated)
+        for kind, (rows, treated) in told.items()
+        if min((rows & treated).sum(), (rows & held).sum(), (rows & live).sum()) > 1
+    }
+    known = int(sum(rows.sum() for rows, _treated in told.values()))
+    result: dict[str, Any] = {"customers": len(arm), "known": known}
+    result["follows"] = {name: int(sum(told[kind][0].sum() for kind in told if name in groups[kind]))
+                         for name in sorted(set(arm.tolist()))}  # fmt: skip
+    for measure, numbers in values.items():
+        result[measure] = {
+            against: _weighted([(numbers[rows], treated[rows], base[rows]) for rows, treated in told.values()], known)
+            for against, base in (("vs_hold_out", held), ("vs_live", live))
+        }
+    return result
+
+
+def _weighted(groups: Sequence[tuple[Numbers, Any, Any]], known: int) -> dict[str, float | None]:
+    """The difference of the means of two sets of rows, by groups weighted by their rows."""
+    if not known:
+        return _said(None)
+    effect = variance = 0.0
+    for numbers, treated, base in groups:
+        weight = len(numbers) / known
+        parts = []
+        for which in (treated, base):
+            n, mean = int(which.sum()), float(numbers[which].mean())
+            parts.append((mean, which * (numbers - mean) / math.sqrt(n * (n - 1))))
+        (mean, own), (other, theirs) = parts
+        effect += weight * (mean - other)
+        variance += weight**2 * float(((own - theirs) ** 2).sum())
+    low, high, p = _interval(effect, math.sqrt(variance), math.inf, 0.95)
+    return {"effect": effect, "low": low, "high": high, "p": p}
 
 
 # --- How many are needed -------------------------------------------------------------------------------------------
