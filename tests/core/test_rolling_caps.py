@@ -38,3 +38,9 @@ def test_a_rolling_cap_opens_just_after_its_hours_are_over(two_talks_in_a_day_of
     assert first == moment("2026-06-10 15:00") + TICK
     assert not check(attempt(), known, two_talks_in_a_day_of_hours, first - TICK).permitted
     assert check(attempt(), known, two_talks_in_a_day_of_hours, first).permitted
+
+
+def test_a_rolling_cap_counts_what_begins_at_the_very_instant(two_talks_in_a_day_of_hours):
+    known = facts(talk("2026-06-09 18:00"), talk("2026-06-10 10:00"), talk("2026-06-10 10:01"))
+    ground = reasons(ask(attempt(), known, "2026-06-10 10:00", under=two_talks_in_a_day_of_hours))["cn.talks_per_day"].ground
+    assert ground.not_before == moment("2026-06-10 18:00") + TICK
