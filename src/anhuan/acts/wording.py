@@ -41,12 +41,13 @@ def draft(wording: Wording, *, at: datetime, by: str) -> Answer:
         latest = versions(**key).last()
         if latest is not None and latest.fingerprint == wording.fingerprint:
             return latest
+        findings = _judged(wording, _day(at))
         version = WordingVersion.objects.create(
             **key, number=latest.number + 1 if latest else 1, purpose=wording.purpose.value, document=wording.document(),
             fingerprint=wording.fingerprint, state=WordingState.DRAFT, made_at=at, made_by=by,
-            findings=letters.judge(wording, on=_day(at)).document(),
+            findings=findings,
         )  # fmt: skip
-        _remember(version, "drafted", {"findings": len(version.findings)}, at=at, by=by)
+        _remember(version, "drafted", {"findings": len(findings)}, at=at, by=by)
     return version
 
 

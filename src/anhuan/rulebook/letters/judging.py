@@ -26,6 +26,7 @@ _ATTRIBUTES = {"identifies_institution": "institution", "includes_opt_out": "opt
 """Attributes of an attempt that a passage of the text makes true."""
 _BEFORE_CONFIRMATION = ("greeting", "confirm")
 _MONEY_ITEMS = frozenset({"balance", "amount_then", "amount_now"})
+_TOLD = "third_party_disclosure"
 _BETWEEN = "\n\n"
 
 
@@ -76,12 +77,12 @@ def check(filled: Filled) -> Iterator[tuple[str, WordingFinding]]:
     """The check of phrases over all parts as one text, and over what a call says before it knows whom it has reached."""
     wording = filled.wording
     parts = [(part, filled.parts[part]) for part in PARTS[wording.channel] if part in filled.parts and part != "html"]
-    yield from _checked(parts, wording, wording.purpose.value)
+    found = list(_checked(parts, wording, wording.purpose.value))
+    yield from found
     if wording.channel is Channel.CALL:
         before = [(part, text) for part, text in parts if part in _BEFORE_CONFIRMATION]
-        for part, finding in _checked(before, wording, "locate"):
-            if finding.kind == "third_party_disclosure":
-                yield part, finding
+        told = {finding for _, finding in found}
+        yield from (each for each in _checked(before, wording, "locate") if each[1].kind == _TOLD and each[1] not in told)
 
 
 def _checked(parts: list[tuple[str, str]], wording: Wording, purpose: str) -> Iterator[tuple[str, WordingFinding]]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from html.parser import HTMLParser
@@ -147,31 +148,39 @@ def read_file(path: Path) -> tuple[list[Wording], list[Fault]]:
         return [], [Fault("no_wording", path.name, zh, en, 1)]
     faults += [_unknown_key(key, told.at(key), _FILE_KEYS) for key in told if key not in _FILE_KEYS]
     found, used = [], set()
-    values = told.get("values") or {}
+    values = told.get("values") or Lines()
     for form in told["forms"] if isinstance(told["forms"], list) else [None]:
         if not isinstance(form, Lines):
             faults.append(
                 Fault("no_form", "forms", "forms 应为列表，每项一个渠道", "forms is a list, each a channel", told.at("forms"))
             )
             continue
-        parts = {key: text for key, text in form.items() if key not in _FORM_KEYS}
+        parts = _only(form, form.keys() - _FORM_KEYS)
         named = {name for text in parts.values() for name in names_in(str(text))}
         used |= named
         document = {
             "name": told["wording"], "jurisdiction": told["jurisdiction"], "purpose": form.get("purpose", told["purpose"]),
             "channel": form.get("channel"), "language": form.get("language"), "discloses": form.get("discloses") or {},
-            "parts": parts, "values": {name: each for name, each in values.items() if name in named},
+            "parts": parts, "values": _only(values, named),
         }  # fmt: skip
         wording, wrong = read_document(document, line=form.line)
         faults += wrong
         found += [wording] if wording else []
     for name in values:
         if name not in used:
-            line = values.at(name) if isinstance(values, Lines) else 0
-            faults.append(Fault("unused_value", name, f"没有文本使用值 {name}", f"no form uses the value {name}", line))
+            faults.append(
+                Fault("unused_value", name, f"没有文本使用值 {name}", f"no form uses the value {name}", values.at(name))
+            )
     twice = {one.key for one in found if [each.key for each in found].count(one.key) > 1}
     faults += [Fault("form_twice", key, f"{key} 写了两次", f"{key} stands twice", told.at("forms")) for key in sorted(twice)]
     return ([] if faults else found), faults
+
+
+def _only(told: Lines, names: AbstractSet[str]) -> Lines:
+    """Some keys of a mapping, in their order, with their lines."""
+    some = Lines({name: each for name, each in told.items() if name in names})
+    some.line, some.lines = told.line, told.lines
+    return some
 
 
 def read_document(told: Mapping[str, Any], *, line: int = 0) -> tuple[Wording | None, list[Fault]]:
@@ -185,7 +194,7 @@ def read_document(told: Mapping[str, Any], *, line: int = 0) -> tuple[Wording | 
         purpose=Purpose(told["purpose"]), values=values, discloses=dict(told["discloses"]),
         parts={name: told["parts"][name].strip("\n") for name in PARTS[Channel(told["channel"])] if name in told["parts"]},
     )  # fmt: skip
-    faults = wrong + list(_wrong_parts(wording, line)) + list(_wrong_passages(wording, line))
+    faults = wrong + list(_wrong_parts(wording, told["parts"], line)) + list(_wrong_passages(wording, line))
     return (None if faults else wording), faults
 
 
@@ -241,12 +250,20 @@ def _values(told: Mapping[str, Any], line: int) -> tuple[dict[str, Value], list[
             zh, en = f"{name} 应写作 {{is: 类型}}，类型可为：{known}", f"{name} is written {{is: TYPE}}; types are {known}"
             faults.append(Fault("bad_value", name, zh, en, at))
             continue
-        example = each.get("example")
-        example = example.isoformat() if isinstance(example, date) else example
+        example = _plain(each.get("example"))
         values[name] = Value(
             type_, example, int(each.get("most", 60)), {name: dict(column) for name, column in columns.items()}
         )
     return values, faults
+
+
+def _plain(example: Any) -> Any:
+    """An example as JSON has it: dates as text."""
+    if isinstance(example, Mapping):
+        return {name: _plain(each) for name, each in example.items()}
+    if isinstance(example, list):
+        return [_plain(each) for each in example]
+    return example.isoformat() if isinstance(example, date) else example
 
 
 # --- parts and passages -------------------------------------------------------------------------------------------
@@ -257,10 +274,11 @@ def names_in(text: str) -> list[str]:
     return [found[1] for found in PLACEHOLDER.finditer(text) if found[1]]
 
 
-def _wrong_parts(wording: Wording, line: int) -> Iterator[Fault]:
+def _wrong_parts(wording: Wording, told: Mapping[str, str], line: int) -> Iterator[Fault]:
     for part, text in wording.parts.items():
+        begins = told.at(part) + told[part].endswith("\n") if isinstance(told, Lines) else line
         for found in PLACEHOLDER.finditer(text):
-            where = line + text.count("\n", 0, found.start()) if line else 0
+            where = begins + text.count("\n", 0, found.start()) if begins else 0
             if found.group() in {"{", "}"}:
                 zh, en = "孤立的花括号；花括号本身写作 {{ 或 }}", "a brace alone; braces themselves are written {{ and }}"
                 yield Fault("lone_brace", part, zh, en, where)
