@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,8 +172,19 @@ def step(night: Night, name: str, work: Callable[[], dict[str, Any]]) -> NightSt
         return NightStep.objects.create(night=night, step=name, seconds=seconds, outcome=outcome)
 
 
-def finish(night: Night, *, result: dict[str, Any], summary: dict[str, Any], folder: Path, at: datetime, by: str) -> None:
+def finish(
+    night: Night,
+    *,
+    result: dict[str, Any],
+    summary: dict[str, Any],
+    folder: Path,
+    at: datetime,
+    by: str,
+    also: Callable[[], Mapping[str, Any]] = dict,
+) -> None:
     """Seal the night: one event in the house's chain, the digest of every chain head, and the manifest file.
+
+    `also` does what begins with the sealing, in its transaction, and adds what it came to to the result.
 
     The file `folder/<snapshot>.json` repeats outside the database what was sealed, so that a chain cut short in
     the database no longer agrees with it.
@@ -195,7 +206,7 @@ def finish(night: Night, *, result: dict[str, Any], summary: dict[str, Any], fol
             heads = events.heads(cursor)
         night.status = NightStatus.SEALED
         night.sealed_at = at
-        night.result = {**result, "heads": heads}
+        night.result = {**result, **also(), "heads": heads}
         night.summary = summary
         night.save(update_fields=["status", "sealed_at", "result", "summary"])
     publish(night, folder)

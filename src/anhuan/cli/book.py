@@ -124,7 +124,7 @@ def _print_night(result: dict[str, Any]) -> None:
         for reason in result["reasons"]:
             out.print(f"  [red]✗[/red] {reason['message_zh' if chinese() else 'message_en']}", highlight=False)
         return
-    for title in ("rows", "flow", "heaps", "cases", "proposals", "seconds"):
+    for title in ("rows", "flow", "heaps", "cases", "proposals", "outbox", "seconds"):
         if result.get(title):
             out.print(table(title, result[title].keys(), [result[title].values()]))
     if result.get("refusals"):

@@ -24,7 +24,7 @@ from django.db import connection
 from ibis.backends.duckdb import Backend
 
 from anhuan import clock
-from anhuan.acts import case, identity, payment
+from anhuan.acts import case, identity, outbox, payment
 from anhuan.acts import night as nights
 from anhuan.clockwork import proposing
 from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
@@ -54,6 +54,7 @@ _TOLD: dict[str, tuple[str, ...]] = {
     "cases": ("opened", "reopened", "closed", "open"),
     "proposals": (),
     "refusals": (),
+    "outbox": (),
     "set_aside": tuple(FILES),
     "seconds": ("read", "age", "seal", "identity", "payments", "cases", "proposals", "balance"),
     "heads": ("events", "position", "digest"),
@@ -151,7 +152,11 @@ def _work_through(
         summary = reports.summary(
             standing, yesterday, book=delivery.book, accounts=con.table("accounts"), customers=con.table("customers")
         )
-    nights.finish(night, result=result, summary=summary, folder=home / "nights", at=clock.now(), by=ACTOR)
+    at = clock.now()
+    nights.finish(
+        night, result=result, summary=summary, folder=home / "nights", at=at, by=ACTOR,
+        also=lambda: {"outbox": outbox.schedule(night, at=at)},
+    )  # fmt: skip
     return Outcome("sealed", night.result)
 
 

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 from django.db import close_old_connections, connection
-from procrastinate import jobs as job_states
 from procrastinate.contrib.django import app as jobs
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.jobs import DeleteJobCondition
 
 from anhuan import clock
 from anhuan.acts import law, outbox, receipts, sending
@@ -108,8 +110,8 @@ def _in_thread(act: Callable[[], object]) -> None:
 # --- the process --------------------------------------------------------------------------------------------------
 
 
-def work(home: Path, *, until_idle: bool = False, concurrency: int = 1) -> int:
-    """Send until SIGTERM or Ctrl-C, or (`until_idle`) until nothing is due; how many campaigns' parts that were.
+def work(home: Path, *, until_idle: bool = False, concurrency: int = 1) -> None:
+    """Send until SIGTERM or Ctrl-C, or (`until_idle`) until no job is left.
 
     Every channel's transport is opened at the start, so that receipts and replies are heard while nothing is sent.
     """
@@ -129,30 +131,26 @@ def work(home: Path, *, until_idle: bool = False, concurrency: int = 1) -> int:
             sender.stopping.set()
             caretaker.join()
             _sender = None
-    return 0
 
 
 def _run(sender: Sender, *, wait: bool, concurrency: int) -> None:
-    if threading.current_thread() is threading.main_thread():
-        before = signal.getsignal(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, lambda *_: (sender.stopping.set(), signal.raise_signal(signal.SIGINT)))
-    else:
-        before = None
+    def end(*_: object) -> None:
+        """As with Ctrl-C, but the batch under way comes to its end first."""
+        sender.stopping.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        with jobs.replace_connector(jobs.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
-            worker_app.run_worker(
-                queues=[QUEUE],
-                wait=wait,
-                concurrency=concurrency,
-                install_signal_handlers=False,
-                listen_notify=True,
-                delete_jobs=job_states.DeleteJobCondition.SUCCESSFUL,
-            )
+        connector = cast(DjangoConnector, jobs.connector).get_worker_connector()
+        with jobs.replace_connector(connector) as worker:
+            worker.run_worker(
+                queues=[QUEUE], wait=wait, concurrency=concurrency, install_signal_handlers=False, listen_notify=True,
+                delete_jobs=DeleteJobCondition.SUCCESSFUL,
+            )  # fmt: skip
     except KeyboardInterrupt:
         logger.info("asked to stop")
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _look_after(sender: Sender) -> None:
