@@ -37,6 +37,7 @@ MORNING = "2026-11-23T09:30:00+08:00"
 LAST_NIGHT = date(2026, 11, 22)
 DESK_DAYS = 10  # the desk works on so many of the last days
 STRATEGY_NIGHTS = 5  # so many of the last nights live by the made-up bank's strategy
+SIMULATED_NIGHTS = 2  # so many before those it is tried on
 USER = "demo"
 
 Progress = Callable[[str, int, int], None]
@@ -87,8 +88,8 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     for number, day in enumerate(missing, start=1):
         progress("nights", number - 1, len(missing))
         with _clock_at(day + timedelta(days=1)):
-            if day == LAST_NIGHT - timedelta(days=STRATEGY_NIGHTS - 1):
-                _live_by_a_strategy(day)
+            if day == max(LAST_NIGHT - timedelta(days=STRATEGY_NIGHTS - 1), first + timedelta(days=1)):
+                _live_by_a_strategy(day, home)
             outcome = nightly.run(folder / day.isoformat(), home=home, progress=None)
         say(f"{day}  {outcome.status:9}  {_one_line(outcome.result)}")
         if outcome.status == "refused":
@@ -114,15 +115,17 @@ def _one_line(result: dict[str, Any]) -> str:
     return json.dumps(shown, ensure_ascii=False).replace('"', "")
 
 
-def _live_by_a_strategy(day: date) -> None:
-    """Put the made-up bank's card strategy live from a business date, signed by two made-up people; once."""
+def _live_by_a_strategy(day: date, home: Path) -> None:
+    """Put the made-up bank's card strategy live from a business date, tried on the nights before, signed by two people; once."""
     from anhuan import clock
     from anhuan.acts import staff, strategy
+    from anhuan.clockwork import proposing, simulating
     from anhuan.records.staff import Staff
     from anhuan.records.strategy import StrategyVersion
 
     file = _bank_folder() / "strategy" / "card.dmn"
-    if not file.exists() or StrategyVersion.objects.filter(name="cards").exists():
+    nights = simulating.nights_between(day - timedelta(days=SIMULATED_NIGHTS), day)
+    if not file.exists() or not nights or StrategyVersion.objects.filter(name="cards").exists():
         return
     author, second = _STAFF[:2]
     for name in (author, second):
@@ -136,6 +139,8 @@ def _live_by_a_strategy(day: date) -> None:
     strategy.draft(file.read_bytes(), name="cards", at=clock.now(), by=author)
     version = StrategyVersion.objects.get(name="cards")
     strategy.check(version.pk, at=clock.now(), by=author)
+    report = simulating.replay(version, None, nights, capacities=proposing.capacities(home), home=home)
+    simulating.keep(version, report, home=home, at=clock.now(), by=author)
     strategy.approve(version.pk, at=clock.now(), by=second)
     made = strategy.go_live(version.pk, live_from=day, at=clock.now(), by=second)
     if isinstance(made, list):
