@@ -1,0 +1,67 @@
+"""How to reach one message centre, as its operator's contract says. Refuses what SMPP would cut off in silence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta, tzinfo
+from ssl import SSLContext
+
+# Field sizes of SMPP 3.4 without their closing zero.
+_SIZES = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "source": 20}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Address, credentials and manners of one bind.
+
+    `source`: a number (`+8610…`), a short code, or a name of up to 11 letters. `per_second`: parts submitted, 0 for no limit.
+    `valid_for`: after which the message centre shall give up, so that a reminder does not arrive in the night; None leaves it
+    to the operator. `zone`: the time zone of its receipts, None when it was not told. `receipts_spell_ids`: see `receipts.key`.
+    Durations without a name are seconds.
+    """
+
+    host: str
+    port: int
+    system_id: str
+    password: str = field(repr=False)
+    source: str
+    system_type: str = ""
+    service_type: str = ""
+    window: int = 50
+    per_second: float = 0
+    valid_for: timedelta | None = timedelta(hours=2)
+    zone: tzinfo | None = None
+    receipts_spell_ids: str = "same"
+    tls: SSLContext | None = None
+    connect_within: float = 10
+    answer_within: float = 30
+    enquire_every: float = 30
+    reconnect_after: float = 1
+    reconnect_at_most: float = 60
+
+    def __post_init__(self) -> None:
+        for name, size in _SIZES.items():
+            if len(getattr(self, name)) > size:
+                raise ValueError(f"{name} has more than the {size} characters SMPP allows")
+        if self.receipts_spell_ids not in {"same", "decimal", "hexadecimal"}:
+            raise ValueError("receipts_spell_ids is one of: same, decimal, hexadecimal")
+        if self.window < 1 or self.per_second < 0:
+            raise ValueError("window is at least 1, per_second at least 0")
+        if self.valid_for is not None and not timedelta(minutes=1) <= self.valid_for < timedelta(days=30):
+            raise ValueError("valid_for lies between a minute and 30 days")
+
+    @property
+    def sender(self) -> tuple[int, int, str]:
+        """Type of number, numbering plan, and the address: international, short code or name."""
+        if re.fullmatch(r"\+\d+", self.source):
+            return 1, 1, self.source[1:]
+        return (3, 0, self.source) if self.source.isdecimal() else (5, 0, self.source)
+
+    @property
+    def validity(self) -> str:
+        """`valid_for` as SMPP writes a span of time (7.1.1.1); "" for the operator's own."""
+        if self.valid_for is None:
+            return ""
+        hours, rest = divmod(int(self.valid_for.total_seconds()) % 86400, 3600)
+        return f"0000{self.valid_for.days:02d}{hours:02d}{rest // 60:02d}{rest % 60:02d}000R"
