@@ -66,8 +66,14 @@ def simulated(version: StrategyVersion) -> None:
     assert isinstance(answer, StrategyVersion), answer
 
 
-def go_live(day: date = FIRST_DAY, *, rules: Sequence[Sequence[str]] = RULES, arms: dict[str, str] | None = None) -> Any:
-    made = strategy.draft(model(rules), name="cards", arms=arms or {"champion": "1"}, at=AT, by=person("wang"))
+def go_live(
+    day: date = FIRST_DAY,
+    *,
+    rules: Sequence[Sequence[str]] = RULES,
+    arms: dict[str, str] | None = None,
+    made_of: bytes | None = None,
+) -> Any:
+    made = strategy.draft(made_of or model(rules), name="cards", arms=arms or {"champion": "1"}, at=AT, by=person("wang"))
     assert isinstance(made, StrategyVersion), made
     strategy.check(made.pk, at=AT, by="system:cli")
     simulated(made)
@@ -241,6 +247,37 @@ def test_what_there_is_no_capacity_for_is_kept_as_wanted(bank: TinyBank, home: P
     assert sorted(state for _, state, *_ in kept().values()) == ["no_capacity", "proposed", "proposed"]
     assert heaps(result) == {"current": 1, "proposed": 3, "no_capacity": 1, "no_action": 1}
     assert result["proposals"] == {"call": 1, "sms": 1}
+
+
+def test_whom_the_gate_stops_takes_no_seat_from_the_next_in_rank(bank: TinyBank, home: Path) -> None:
+    home.mkdir(parents=True)
+    (home / proposing.CAPACITIES).write_text("channel: {sms: 2}\n")
+    go_live()
+    cards = [Card(f"A{n}", f"C{n}", 5) for n in range(1, 6)]  # alike, so that the order of their names is their rank
+    nightly.run(bank.night(1, cards), home=home)
+    at = datetime(2026, 11, 2, 1, tzinfo=UTC)
+    for customer in ("C1", "C3"):
+        hold.place(customer, HoldKind.COMPLAINT, law=law.in_force(at), at=at, by="wang")
+    result = nightly.run(bank.night(2, cards), home=home).result
+    became = {p.customer_id: p.state for p in Proposal.objects.filter(sequence=2)}
+    assert became == {"C1": "held", "C2": "proposed", "C3": "held", "C4": "proposed", "C5": "no_capacity"}
+    assert heaps(result) == {"proposed": 2, "held": 2, "no_capacity": 1}
+
+
+def test_who_is_left_alone_because_of_a_hold_is_in_the_held_heap_too(bank: TinyBank, home: Path) -> None:
+    rules = [["-", "not(null)", "null", "null", "null", "null"], *([row[0], "null", *row[1:]] for row in RULES)]
+    body = table("FIRST", [INPUTS[0], ("hold", "string")], rules, outputs=OUTPUTS)
+    reads_holds = definitions(
+        item("tDays", "number", ">= 1"), input_data("days_past_due", "tDays"), input_data("hold", "string"),
+        decision("act", body, needs=["i days_past_due", "i hold"]),
+    )  # fmt: skip
+    go_live(made_of=reads_holds)
+    nightly.run(bank.night(1, CARDS), home=home)
+    at = datetime(2026, 11, 2, 1, tzinfo=UTC)
+    hold.place("C1", HoldKind.COMPLAINT, law=law.in_force(at), at=at, by="wang")
+    result = nightly.run(bank.night(2, CARDS), home=home).result
+    assert not Proposal.objects.filter(sequence=2, customer_id="C1").exists()
+    assert heaps(result) == {"current": 1, "proposed": 2, "held": 2, "no_action": 1}
 
 
 def test_the_hold_out_is_left_alone(bank: TinyBank, home: Path) -> None:

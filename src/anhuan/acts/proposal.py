@@ -32,7 +32,7 @@ from anhuan.records.night import Night
 from anhuan.records.strategy import Proposal, ProposalState, StrategyVersion
 
 WANTED = pa.schema([
-    ("customer_id", pa.string()), ("account_id", pa.string()), ("currency", pa.string()), ("arm", pa.string()),
+    ("customer_id", pa.string()), ("account_id", pa.string()), ("currency", pa.string()), ("segment", pa.string()), ("arm", pa.string()),
     ("channel", pa.string()), ("wording", pa.string()), ("team", pa.string()), ("handled_by", pa.string()),
     ("priority", pa.int32()), ("expected_value_minor", pa.int64()), ("cost_minor", pa.int64()), ("earliest_on", pa.date32()),
     ("decision", pa.string()), ("rule", pa.int32()), ("trace", pa.string()), ("capacity", pa.bool_()),
@@ -59,17 +59,13 @@ _POINTS: Mapping[Channel, Sequence[PointKind]] = MappingProxyType(
 CONTACTS = frozenset(channel.value for channel in Channel)
 
 
-def absorb(wanted: pa.Table, *, version: StrategyVersion, night: Night, law_at: Callable[[datetime], Law]) -> pa.Table:
+def absorb(wanted: pa.Table, judged: Sequence[Judged], *, version: StrategyVersion, night: Night) -> pa.Table:
     """Keep what is wanted for the business date of `night`, in place of whatever was; `(customer_id, channel, state, rules)`.
 
-    `wanted` is as `WANTED`. Every contact there is capacity for is asked of the gate as of its `planned_at`, under the law
-    of that instant, as the bank's own desk makes it: permitted it is `proposed`; refused with a hold among the reasons
-    `held`, else `refused`. What is wanted by a word that is no channel (a placement, a step at law) is asked of the holds
-    alone. Runs in the caller's transaction.
+    `wanted` is as `WANTED`, `judged` what became of each of its rows. Runs in the caller's transaction.
     """
-    judged = _judge(wanted, law_at)
     rows = len(wanted)
-    kept = wanted.select([name for name in WANTED.names if name not in {"debts", "capacity"}])
+    kept = wanted.select([name for name in WANTED.names if name not in {"segment", "debts", "capacity"}])
     added: dict[str, Any] = {
         "business_date": pa.repeat(pa.scalar(night.business_date), rows),
         "sequence": pa.repeat(pa.scalar(night.sequence), rows),
@@ -100,17 +96,25 @@ class Judged:
     reasons: str = "[]"
 
 
-def _judge(wanted: pa.Table, law_at: Callable[[datetime], Law]) -> list[Judged]:
-    """One for each row of `wanted`, in their order."""
-    judged = [Judged(ProposalState.NO_CAPACITY.value)] * len(wanted)
+NO_CAPACITY = Judged(ProposalState.NO_CAPACITY.value)
+"""What becomes of a proposal that nobody asks the gate about."""
+
+
+def judge(wanted: pa.Table, *, law_at: Callable[[datetime], Law]) -> list[Judged]:
+    """What the gate makes of each row of `wanted` (as `WANTED`, customers in the order of their ids).
+
+    It is asked as of the row's `planned_at`, under the law of that instant, for the contact as the bank's own desk makes it:
+    permitted it is `proposed`; refused with a hold among the reasons `held`, else `refused`. What is wanted by a word that is no
+    channel (a placement, a step at law) is asked of the holds alone.
+    """
+    judged: dict[int, Judged] = {}
     planned: dict[datetime, list[tuple[int, dict[str, Any]]]] = {}
     for number, row in enumerate(wanted.to_pylist()):
-        if row["capacity"]:
-            planned.setdefault(row["planned_at"], []).append((number, row))
+        planned.setdefault(row["planned_at"], []).append((number, row))
     for at, asked in planned.items():
         for (number, _row), verdict in zip(asked, _verdicts([row for _number, row in asked], law_at(at), at), strict=True):
             judged[number] = verdict
-    return judged
+    return [judged[number] for number in range(len(wanted))]
 
 
 def _verdicts(asked: Sequence[Mapping[str, Any]], law: Law, at: datetime) -> Iterator[Judged]:

@@ -7,7 +7,7 @@ home) and when the morning comes. Does not know what a model means, nor any rule
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -56,13 +56,23 @@ def propose(con: Backend, night: Night, version: StrategyVersion, *, standing: i
     `heaps`: overdue accounts delivered, by what became of their customer's proposal; `proposals`: customers proposed, by channel;
     `refusals`: how many proposals each rule refused or held.
     """
-    found = _wanted(con, night, version, standing, capacities=capacities(home), home=home)
-    kept = proposal.absorb(found, version=version, night=night, law_at=law.in_force)
-    rows = kept.to_pylist()
+    day, told = night.business_date, capacities(home)
+    arms = experiments.assignment(version.arms, seed=version.seed)
+    with registered(con, "conduct", conduct(day, at=morning_after(day, home=home), zone=settings.TIME_ZONE)) as known:
+        rows = strategy.inputs(
+            standing, con.table("accounts"), con.table("customers"), business_date=day, conduct=known, arms=arms
+        )  # fmt: skip
+        model = Model(bytes(version.model))
+        # Worked out once: an expression this long, read by several others, would be planned over and over.
+        proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
+        plan = wanted(proposed, standing, day=day, capacities=told, home=home)
+        kept = proposal.absorb(plan, _judged(con, plan, told), version=version, night=night)
+        heaps = _heaps(con, standing, kept, known, arms)
+    became = kept.to_pylist()
     return {
-        "heaps": _heaps(con, standing, kept),
-        "proposals": _counted(row["channel"] for row in rows if row["state"] == ProposalState.PROPOSED),
-        "refusals": _counted(rule for row in rows for rule in row["rules"]),
+        "heaps": heaps,
+        "proposals": _counted(row["channel"] for row in became if row["state"] == ProposalState.PROPOSED),
+        "refusals": _counted(rule for row in became for rule in row["rules"]),
     }
 
 
@@ -70,47 +80,55 @@ def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(words).items()))
 
 
-def _wanted(
-    con: Backend,
-    night: Night,
-    version: StrategyVersion,
-    standing: ir.Table,
-    *,
-    capacities: Sequence[strategy.Capacity],
-    home: Path,
-) -> pa.Table:
-    """What the strategy wants, as `proposal.WANTED`."""
-    day = night.business_date
-    with registered(con, "conduct", conduct(day, at=morning_after(day, home=home), zone=settings.TIME_ZONE)) as told:
-        rows = strategy.inputs(
-            standing,
-            con.table("accounts"),
-            con.table("customers"),
-            business_date=day,
-            conduct=told,
-            arms=experiments.assignment(version.arms, seed=version.seed),
-        )
-        model = Model(bytes(version.model))
-        # Worked out once: an expression this long, read by several others, would be planned over and over.
-        proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
-        return wanted(proposed, standing, day=day, capacities=capacities, home=home)
-
-
 def wanted(
     proposed: ir.Table, standing: ir.Table, *, day: date, capacities: Sequence[strategy.Capacity], home: Path
 ) -> pa.Table:
     """What is proposed for a business date (`strategy.propose`, worked out), cut to capacity, as `proposal.WANTED`."""
-    found = strategy.rank_and_cut(proposed, capacities)
     late = standing.filter(in_arrears(standing))
     debts = late.group_by("customer_id").agg(debts=late.account_id.collect(order_by=late.account_id))
-    found = found.left_join(debts, "customer_id").drop("customer_id_right")
-    found = found.mutate(capacity=found.heap == Heap.PROPOSED, rule=found.row, **{n: found[n].fill_null("") for n in _TEXTS})
-    named = [name for name in proposal.WANTED.names if name != "planned_at"]
+    found = proposed.left_join(debts, "customer_id").drop("customer_id_right")
+    found = found.mutate(rule=found.row, **{n: found[n].fill_null("") for n in _TEXTS})
+    named = [name for name in proposal.WANTED.names if name not in {"planned_at", "capacity"}]
     table = found.order_by("customer_id").select(*named).to_pyarrow()
     first = morning_after(day, home=home)
     mornings = {on: max(first, morning_on(on, home=home)) for on in table["earliest_on"].unique().to_pylist()}
     planned = pa.array([mornings[on] for on in table["earliest_on"].to_pylist()], pa.timestamp("us", "UTC"))
-    return table.append_column("planned_at", planned).cast(proposal.WANTED)
+    seated = pa.array(seats(proposed.get_backend(), table, capacities), pa.bool_())
+    table = table.append_column("capacity", seated).append_column("planned_at", planned)
+    return table.select(proposal.WANTED.names).cast(proposal.WANTED)
+
+
+def seats(
+    con: Backend, plan: pa.Table, capacities: Sequence[strategy.Capacity], stopped: Collection[int] = frozenset()
+) -> list[bool]:
+    """Which rows of what is wanted there is capacity for, when those at the places `stopped` need none."""
+    found = [place not in stopped for place in range(len(plan))]
+    if not capacities:
+        return found
+    going = plan.select([name for name in _RANKED if name in plan.column_names])
+    going = going.append_column("place", pa.array(range(len(plan)), pa.int64())).filter(pa.array(found, pa.bool_()))
+    with registered(con, "going", going) as table:
+        cut = strategy.rank_and_cut(table, capacities)
+        kept = cut.filter(cut.heap == Heap.PROPOSED).place.to_pyarrow().to_pylist()
+    found = [False] * len(plan)
+    for place in kept:
+        found[place] = True
+    return found
+
+
+def _judged(con: Backend, plan: pa.Table, capacities: Sequence[strategy.Capacity]) -> list[proposal.Judged]:
+    """What becomes of every row of what is wanted: whom the gate stops needs no seat, and the next in rank is asked in turn.
+
+    In the end there is capacity for exactly those there would be, had nobody wanted what the gate stopped.
+    """
+    judged: dict[int, proposal.Judged] = {}
+    stopped: set[int] = set()
+    seated = plan["capacity"].to_pylist()
+    while fresh := [place for place, seat in enumerate(seated) if seat and place not in judged]:
+        judged.update(zip(fresh, proposal.judge(plan.take(fresh), law_at=law.in_force), strict=True))
+        stopped.update(place for place in fresh if judged[place].state != ProposalState.PROPOSED)
+        seated = seats(con, plan, capacities, stopped)
+    return [judged[place] if place in stopped or seat else proposal.NO_CAPACITY for place, seat in enumerate(seated)]
 
 
 _TEXTS = ("wording", "team", "handled_by", "trace")
@@ -126,11 +144,19 @@ def registered(con: Backend, name: str, rows: pa.Table) -> Iterator[ir.Table]:
         con.con.unregister(name)
 
 
-def _heaps(con: Backend, standing: ir.Table, kept: pa.Table) -> dict[str, int]:
-    """The overdue accounts delivered tonight, by the heap of their customer's proposal."""
-    present = standing.filter(standing.presence == Presence.PRESENT, standing.overdue)
+def _heaps(con: Backend, standing: ir.Table, kept: pa.Table, known: ir.Table, arms: experiments.Assignment) -> dict[str, int]:
+    """The overdue accounts delivered tonight, by the heap of their customer's proposal.
+
+    One whose collection is stopped is held too where the strategy knew so and wanted nothing of her.
+    """
+    present = standing.filter(standing.presence == Presence.PRESENT, standing.overdue).select("account_id", "customer_id")
+    holds = known.select("customer_id", "hold")
     with registered(con, "tonights_proposals", kept.select(["customer_id", "state"])) as became:
-        counted = present.join(became, "customer_id").group_by("state").agg(accounts=_.count()).to_pyarrow().to_pylist()
+        found = present.left_join(became, "customer_id").drop("customer_id_right")
+        found = found.left_join(holds, "customer_id").drop("customer_id_right")
+        left = found.hold.notnull() & (arms.column(found.customer_id) != experiments.HOLD_OUT)
+        found = found.mutate(state=found.state.fill_null(ibis.ifelse(left, str(ProposalState.HELD), ibis.null("string"))))
+        counted = found.filter(found.state.notnull()).group_by("state").agg(accounts=_.count()).to_pyarrow().to_pylist()
     return {HEAPS[ProposalState(row["state"])].value: row["accounts"] for row in counted}
 
 
