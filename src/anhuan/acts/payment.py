@@ -1,4 +1,4 @@
-"""The acts on payments: take in what the bank has posted, once, and say which of it reaches into the past.
+"""The acts on payments: take in what the bank has posted, once, say which of it reaches into the past, and hear of what is paid.
 
 Knows that a posting is known by the bank's `payment_id` and never changes after. Does not know what a payment does to
 an account: the bank's own figures of the same night say that.
@@ -6,16 +6,24 @@ an account: the bank's own figures of the same night say that.
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from ibis.backends.duckdb import Backend
 from ibis.expr import types as ir
 
+from anhuan.acts import outbox
+from anhuan.acts.customer import held
 from anhuan.portfolio import engine
 from anhuan.records import bulk
+from anhuan.records.account import Account
 from anhuan.records.night import Night
+from anhuan.records.payment import Payment, PaymentNotice
+
+# --- what the night brings ----------------------------------------------------------------------------------------
 
 _COLUMNS = (
     "payment_id", "account_id", "posted_on", "effective_on", "amount_minor", "currency", "kind", "reverses", "channel",
@@ -87,3 +95,43 @@ def backdated(con: Backend, *, night: Night, until: date) -> ir.Table:
         found = bulk.fetch(cursor, query, [night.sequence, until])
     table: ir.Table = con.create_table("backdated_payments", found, temp=True, overwrite=True)
     return table
+
+
+# --- what is told before ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A payment the bank's payment system tells of; money in minor units of `currency`."""
+
+    payment_id: str
+    account_id: str
+    amount_minor: int
+    currency: str
+    effective_on: date
+
+
+def announce(notices: Iterable[Notice], *, at: datetime, by: str) -> dict[str, Any]:
+    """Hear of payments: `{"new", "known", "unknown_accounts", "stopped"}`, the last how many messages will not leave.
+
+    Whatever the amount: what waits was to ask for what was owed before, and the next night knows what still is. A payment the
+    night has brought, or that was told of, changes nothing.
+    """
+    told = {notice.payment_id: notice for notice in notices}
+    with transaction.atomic():
+        known = {*PaymentNotice.objects.filter(pk__in=told).values_list("pk", flat=True)}
+        known |= {*Payment.objects.filter(pk__in=told).values_list("pk", flat=True)}
+        new = [notice for notice in told.values() if notice.payment_id not in known]
+        whose = dict(Account.objects.filter(pk__in=[each.account_id for each in new]).values_list("account_id", "customer_id"))
+        PaymentNotice.objects.bulk_create([PaymentNotice(**asdict(each), heard_at=at) for each in new], ignore_conflicts=True)
+        stopped = 0
+        for customer_id in sorted(set(whose.values())):
+            with held(customer_id, at=at, by=by) as customer:
+                withdrawn = outbox.withdraw([customer_id], code="paid", at=at)
+                paid = sorted(each.payment_id for each in new if whose.get(each.account_id) == customer_id)
+                customer.remember("payment.announced", {"payments": paid, "stopped": withdrawn})
+                stopped += withdrawn
+    return {
+        "new": len(new), "known": len(known), "stopped": stopped,
+        "unknown_accounts": sum(each.account_id not in whose for each in new),
+    }  # fmt: skip

@@ -7,6 +7,7 @@ any order: a message never goes back on its way. Does not know any protocol.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,12 +18,13 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 
 from anhuan.acts import consent, dispatch, outbox
+from anhuan.channels.email.bounces import Bounce, Kind
 from anhuan.channels.transport import Delivery, Inbound
 from anhuan.channels.transport import Receipt as Heard
 from anhuan.core.facts import MAIN_POINT
 from anhuan.core.vocabulary import Channel, Party
 from anhuan.records import identity
-from anhuan.records.circumstance import PointFindingKind
+from anhuan.records.circumstance import PointFinding, PointFindingKind
 from anhuan.records.contact import Contact, Permit, State
 from anhuan.records.customer import ContactPoint
 from anhuan.records.outbox import ItemState, OutboxItem, Receipt, Reply
@@ -145,10 +147,15 @@ def _complete(item: OutboxItem, at: datetime, by: str) -> None:
 
 
 def _blame_the_address(item: OutboxItem, heard: Heard, at: datetime, by: str) -> None:
-    if heard.permanent and item.contact_id is not None and heard.code.startswith("address"):
-        point = Contact.objects.values_list("point_id", flat=True).get(pk=item.contact_id)
-        if point is not None:
-            consent.find_point(item.customer_id, point, PointFindingKind.UNREACHABLE, at=at, by=by)
+    at_fault = heard.delivery is Delivery.NOT_DELIVERED or _AT_FAULT.match(heard.code)
+    if heard.permanent and at_fault and item.contact_id is not None:
+        used = Contact.objects.filter(pk=item.contact_id).values("point_id")
+        for point in ContactPoint.objects.filter(point_id__in=used):
+            _invalidate(point, at, by)
+
+
+_AT_FAULT = re.compile(r"bad_address|5[._]1[._]")
+"""What a channel says when it is the address that is wrong: by ours, and by the enhanced status of RFC 3463."""
 
 
 _SETTLERS: Mapping[Delivery, Callable[[OutboxItem, Heard, datetime, str], ItemState | None]] = MappingProxyType(
@@ -159,6 +166,47 @@ _SETTLERS: Mapping[Delivery, Callable[[OutboxItem, Heard, datetime, str], ItemSt
         Delivery.FAILED: _failed,
         Delivery.UNKNOWN: _unknown,
     }
+)
+
+
+# --- bounces ------------------------------------------------------------------------------------------------------
+
+
+def bounced(found: Iterable[Bounce], *, at: datetime, by: str = BY) -> int:
+    """What mails that came back mean: a mailbox that is none is not used again, nor one that calls our mail unwanted.
+
+    How many contact points were found for them.
+    """
+    ring, points = identity.keyring(), 0
+    for bounce in found:
+        index = ring.index("email", bounce.recipient) if bounce.recipient else None
+        if index is None or bounce.action not in _OF_BOUNCES:
+            continue
+        for point in ContactPoint.objects.filter(value_index=index, absent_since=None).order_by("customer_id"):
+            points += 1
+            _OF_BOUNCES[bounce.action](point, at, by)
+            mail = Contact.objects.filter(point_id=point.point_id, channel=Channel.EMAIL, direction="outbound")
+            latest = mail.order_by("started_at").last()
+            item = OutboxItem.objects.filter(contact_id=latest.contact_id).first() if latest else None
+            if item is not None and bounce.kind in {Kind.HARD, Kind.SOFT}:
+                heard = Heard("", Delivery.NOT_DELIVERED, f"bounce_{bounce.kind}", permanent=bounce.kind is Kind.HARD, at=at)
+                _settle(item, heard, at=at, by=by)
+    return points
+
+
+def _invalidate(point: ContactPoint, at: datetime, by: str) -> None:
+    known = PointFinding.objects.filter(point_id=point.point_id, kind=PointFindingKind.UNREACHABLE)
+    if not known.exists():
+        consent.find_point(point.customer_id, point.point_id, PointFindingKind.UNREACHABLE, at=at, by=by)
+
+
+def _suppress(point: ContactPoint, at: datetime, by: str) -> None:
+    consent.opt_out(point.customer_id, Channel.EMAIL, point_id=point.point_id, written=True, at=at, by=by)
+    outbox.withdraw([point.customer_id], code="complained", at=at, channels=[Channel.EMAIL])
+
+
+_OF_BOUNCES: Mapping[str, Callable[[ContactPoint, datetime, str], None]] = MappingProxyType(
+    {"invalidate": _invalidate, "suppress": _suppress, "retry": lambda *_: None}
 )
 
 

@@ -14,7 +14,7 @@ from anhuan.records.hold import Hold
 from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
 from anhuan.records.outbox import Campaign, Hook, OutboxItem, Receipt, Reply
-from anhuan.records.payment import Payment
+from anhuan.records.payment import Payment, PaymentNotice
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff
 from anhuan.records.strategy import Proposal, Simulation, StrategyVersion
@@ -43,6 +43,7 @@ __all__ = [
     "OptOut",
     "OutboxItem",
     "Payment",
+    "PaymentNotice",
     "Permit",
     "PersonFinding",
     "PlaceBar",

@@ -1,0 +1,87 @@
+"""What machines tell is signed, taken once, and acted on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from tests.flows import outgoing
+from tests.flows.outgoing import MORNING
+from tests.records import desk
+
+from anhuan import clock
+from anhuan.inbound import signed
+from anhuan.inbound.signed import new_secret, signature
+from anhuan.records.events import Event
+from anhuan.records.outbox import ItemState, OutboxItem
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "secrets").mkdir()
+    monkeypatch.setattr(settings, "ANHUAN_HOME", tmp_path)
+    monkeypatch.setattr(clock, "now", lambda: MORNING)
+    yield
+    desk.empty_cards()
+
+
+def post(source: str, told: Any, *, id_: str = "m1", age: int = 0, secret: str | None = None) -> Any:
+    body = json.dumps(told).encode()
+    stamp = str(int(datetime.now(UTC).timestamp()) - age)
+    key = secret or (Path(settings.ANHUAN_HOME) / "secrets" / f"hook_{source}").read_text().strip()
+    made = signature(signed.base64.b64decode(key.removeprefix("whsec_")), id_, stamp, body)
+    headers = {"webhook-id": id_, "webhook-timestamp": stamp, "webhook-signature": f"v1,AAAA {made}"}
+    answer = Client().post(f"/hooks/{source}", body, content_type="application/json", headers=headers)
+    return answer.status_code, answer.json()
+
+
+def payment(account: str, **told: Any) -> dict[str, Any]:
+    return {
+        "payments": [
+            {"payment_id": "P1", "account_id": account, "amount_minor": 32506, "currency": "CNY", "effective_on": "2026-11-23"} | told
+        ]
+    }  # fmt: skip
+
+
+def test_a_source_without_a_secret_does_not_exist() -> None:
+    assert post("payments", {}, secret="whsec_AAAA")[0] == 404
+
+
+def test_a_message_signed_by_somebody_else_or_long_ago_is_not_taken() -> None:
+    new_secret("payments")
+    assert post("payments", payment("A1"), secret="whsec_AAAA")[1]["error"]["code"] == "signature"
+    assert post("payments", payment("A1"), age=301)[1]["error"]["code"] == "stale"
+    assert post("payments", payment("A1"), age=-301)[1]["error"]["code"] == "stale"
+    assert post("payments", payment("A1"))[0] == 200
+
+
+def test_a_payment_stops_the_reminder_that_waits_and_is_taken_once() -> None:
+    new_secret("payments")
+    payer, other = outgoing.customer(1), outgoing.customer(2)
+    outgoing.night([payer, other])
+    assert post("payments", payment("A00000001"))[1] == {"new": 1, "known": 0, "stopped": 1, "unknown_accounts": 0}
+    assert post("payments", payment("A00000001"))[1] == {"taken_before": True}
+    assert post("payments", payment("A00000001"), id_="m2")[1] == {"new": 0, "known": 1, "stopped": 0, "unknown_accounts": 0}
+    assert dict(OutboxItem.objects.values_list("customer_id", "state")) == {payer: ItemState.STOPPED, other: ItemState.WAITING}
+    assert Event.objects.get(chain=payer, kind="payment.announced").body == {"payments": ["P1"], "stopped": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [({"amount_minor": "1"}, "amount_minor"), ({"currency": "XXX?"}, "currency"), ({"effective_on": "tomorrow"}, "effective_on"),
+     ({"payment_id": ""}, "payment_id")],
+)  # fmt: skip
+def test_a_field_that_cannot_be_read_is_named_and_nothing_is_taken(told: dict[str, Any], field: str) -> None:
+    new_secret("payments")
+    status, answer = post("payments", payment("A1", **told))
+    assert status == 422
+    assert field in answer["error"]["message_en"]
+    assert post("payments", payment("A1"))[1]["new"] == 1  # the same id, for it was not taken
