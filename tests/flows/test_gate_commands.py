@@ -67,6 +67,20 @@ def test_a_call_as_the_desk_makes_it_is_permitted_in_the_morning() -> None:
     assert told["asked"]["debts"] == ["A1"]
 
 
+def test_a_year_without_a_notice_is_refused_until_the_calendar_of_the_home_brings_it(tmp_path: Path) -> None:
+    desk.customer()
+    notice = "cn:\n  2027:\n    source: a made-up notice\n    rest_days: ['2027-02-05..2027-02-11']\n"
+    answers = []
+    for written in ("", notice):
+        (tmp_path / "calendar.yaml").write_text(written)
+        answers.append([explain(at=f"2027-02-{day}T10:00:00+08:00")[0] for day in ("03", "10")])
+    assert answers == [[1, 1], [0, 1]]
+    (tmp_path / "calendar.yaml").write_text(notice.replace("2027:", "2026:"))
+    code, told = explain()
+    assert code == 2
+    assert "calendar.yaml:2 the year 2026 is known already" in told["error"]["message_en"]
+
+
 def test_at_night_it_is_refused_with_its_clause_and_the_time_it_opens() -> None:
     desk.customer()
     code, told = explain(at=NIGHT)

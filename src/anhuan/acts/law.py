@@ -65,5 +65,5 @@ def _stamp(file: Path) -> _Stamp | None:
 @lru_cache(maxsize=256)
 def _law(house: _Stamp | None, calendar: _Stamp | None, packs: tuple[str, ...] | None, on: date) -> Law:
     own = book.read_house(house[0]) if house else None
-    known = {name: calendars.load(name, calendar[0] if calendar else None) for name in calendars.LAWS}
+    known = calendars.load_all(calendar[0] if calendar else None)
     return book.law_on(packs or (own.packs if own else book.DEFAULT_PACKS), on, house=own, calendars=known)

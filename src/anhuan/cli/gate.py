@@ -39,16 +39,22 @@ Packs = Annotated[str | None, typer.Option("--law", help="Rule packs, separated 
 def gate_run(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Scenario files, or folders of them.")],
     house: Annotated[Path | None, typer.Option("--house", help="A bank's house.yaml to judge under as well.")] = None,
+    calendar: Annotated[
+        Path | None, typer.Option("--calendar", help="Holiday notices newer than the release; by default the home's.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Try cases of law and say where an answer differs; exit code 1 if any does."""
+    from anhuan.rulebook import calendars
     from anhuan.rulebook.book import read_house
     from anhuan.rulebook.scenarios import CaseRefused
     from anhuan.rulebook.statutes import RulebookError
     from anhuan.rulebook.trial import run
 
+    file = calendar or (home() / "calendar.yaml" if (home() / "calendar.yaml").exists() else None)
     try:
-        result = run(paths, house=read_house(house) if house else None)
+        known = calendars.load_all(file) if file else None
+        result = run(paths, house=read_house(house) if house else None, calendars=known)
     except RulebookError as wrong:
         usage("rulebook", f"{wrong.file}:{wrong.line} {wrong.zh}", f"{wrong.file}:{wrong.line} {wrong.en}", as_json=as_json)
     except CaseRefused as wrong:
@@ -99,13 +105,18 @@ def gate_explain(
     from anhuan import clock
     from anhuan.acts import desk, law
     from anhuan.acts.dispatch import Unfit
+    from anhuan.rulebook.statutes import RulebookError
 
     instant = _instant(at, as_json=as_json) if at else clock.now()
     named = {
         "channel": channel, "party": party, "purpose": purpose, "person": person, "point": point, "actor": actor,
         "debts": debt or None,
     }  # fmt: skip
-    answer = desk.explain(case, {**named, **_stated(how or (), as_json=as_json)}, law=law.in_force(instant), at=instant)
+    try:
+        in_force = law.in_force(instant)
+    except RulebookError as wrong:
+        usage("rulebook", f"{wrong.file}:{wrong.line} {wrong.zh}", f"{wrong.file}:{wrong.line} {wrong.en}", as_json=as_json)
+    answer = desk.explain(case, {**named, **_stated(how or (), as_json=as_json)}, law=in_force, at=instant)
     if isinstance(answer, Unfit):
         zh, en = " ".join(fault.zh for fault in answer.faults), " ".join(fault.en for fault in answer.faults)
         usage("unfit", zh, en, as_json=as_json)
@@ -270,4 +281,4 @@ def _date(text: str, *, as_json: bool) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        usage("bad_date", f"日期应为 YYYY-MM-DD,收到 {text}", f"a date is written YYYY-MM-DD, not {text}", as_json=as_json)
+        usage("bad_date", f"日期应为 YYYY-MM-DD，收到 {text}", f"a date is written YYYY-MM-DD, not {text}", as_json=as_json)

@@ -40,7 +40,8 @@ def calendar_command(
     try:
         calendar = calendars.load(law, file)
     except calendars.CalendarRefused as refused:
-        usage("calendar_refused", refused.zh, refused.en, as_json=as_json)
+        place = f"{refused.file}:{refused.line}"
+        usage("calendar_refused", f"{place} {refused.zh}", f"{place}: {refused.en}", as_json=as_json)
     for answer in answered(sys.stdin.buffer, lambda question: _on_calendar(calendar, question)):
         print(answer, flush=True)
 

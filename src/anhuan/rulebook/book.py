@@ -74,7 +74,7 @@ def read_house(path: Path) -> House:
         raise RulebookError(path, 1, f"house.yaml 应为含 {keys} 的键值映射", f"house.yaml is a mapping with {keys}")
     for key in told:
         if key not in _HOUSE_KEYS:
-            raise RulebookError(path, told.at(key), f"未知的键 {key};可用:{keys}", f"unknown key {key}; known are {keys}")
+            raise RulebookError(path, told.at(key), f"未知的键 {key}；可用：{keys}", f"unknown key {key}; known are {keys}")
     packs = tuple(told.get("law") or DEFAULT_PACKS)
     law = {entry.id: entry for pack in packs for entry in entries(pack)}
     tightenings = tuple(_tightening(each, law, path) for each in told.get("tighten") or ())
@@ -110,13 +110,13 @@ def _tightened_values(rule: Rule, told: Any, in_force: date, path: Path) -> Iter
         hint, way = known.get(name, (None, None))
         if way is None:
             able = ", ".join(each for each, (_, its_way) in known.items() if its_way) or "–"
-            zh, en = f"{name} 不可更改;可收紧:{able}", f"{name} cannot be tightened; {able} can"
+            zh, en = f"{name} 不可更改；可收紧：{able}", f"{name} cannot be tightened; {able} can"
             raise RulebookError(path, line, zh, en)
         wanted = parse(hint, written, path=path, line=line)
         statutory = getattr(rule.test, name)
         if rule.in_force <= in_force and stricter_of(way, statutory, wanted) != wanted:
             said = values(rule.test)[name]
-            zh = f"{rule.id} 的 {name} 为 {said}({rule.citation}),行内规则只可更严,不可放宽为 {written}"
+            zh = f"{rule.id} 的 {name} 为 {said}（{rule.citation}），行内规则只可更严，不可放宽为 {written}"
             en = f"{name} of {rule.id} is {said} by {rule.citation}; the house may be stricter, never looser ({written})"
             raise RulebookError(path, line, zh, en)
         yield name, wanted
@@ -126,7 +126,7 @@ def _added(told: Any, law: Mapping[str, Entry], path: Path) -> Entry:
     entry = read_entry(told, path=path, pack="bank")
     if entry.id in law:
         raise RulebookError(
-            path, told.at("id"), f"{entry.id} 已是法定规则;请用 tighten", f"{entry.id} is a rule of law; use tighten"
+            path, told.at("id"), f"{entry.id} 已是法定规则；请用 tighten", f"{entry.id} is a rule of law; use tighten"
         )
     for version in entry.versions:
         if version.rule is not None and version.rule.force is not Force.HOUSE_RULE:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from anhuan.core.days import ONE_DAY, SATURDAY, Calendar
+from anhuan.rulebook.statutes import RulebookError
 
 COMPUTED = range(1990, 2101)
 """Years for which holidays that follow a rule are computed."""
@@ -33,21 +34,27 @@ _LONG_BREAKS = ("Chinese New Year", "Labor Day", "National Day")
 _AROUND_LONG, _AROUND_SHORT = (7, 14), (3, 7)
 
 
-class CalendarRefused(Exception):
-    """A calendar file that cannot be used, with every reason: file, line and a sentence in both languages."""
+class CalendarRefused(RulebookError):
+    """A calendar file that cannot be used: the line and sentence of its first fault, and `faults`, all of them."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
-        self.zh = ";".join(f"{fault.place}:{fault.zh}" for fault in faults)
-        self.en = "; ".join(f"{fault.place}: {fault.en}" for fault in faults)
-        super().__init__(self.en)
+        first, *others = faults
+        zh = "；".join([first.zh.rstrip("。"), *(f"{fault.place} {fault.zh.rstrip('。')}" for fault in others)])
+        en = "; ".join([first.en, *(f"{fault.place}: {fault.en}" for fault in others)])
+        super().__init__(first.file, first.line, f"{zh}。", en)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    place: str
+    file: Path
+    line: int
     zh: str
     en: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,11 @@ def load(law: str, file: Path | None) -> Calendar:
     return extended(calendar_of(law), years) if years else calendar_of(law)
 
 
+def load_all(file: Path | None) -> dict[str, Calendar]:
+    """The calendar of every law, likewise."""
+    return {law: load(law, file) for law in LAWS}
+
+
 # --- The bank's file ---------------------------------------------------------------------------------------------
 
 
@@ -147,9 +159,7 @@ def read(file: Path) -> dict[str, dict[int, Year]]:
         text = file.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CalendarRefused(
-            [Fault(str(file), "文件无法读取或不是有效的 YAML。", f"cannot be read as YAML: {error}")]
-        ) from None
+        raise CalendarRefused([Fault(file, 1, "文件无法读取或不是有效的 YAML。", f"cannot be read as YAML: {error}")]) from None
     reader = _Reader(file)
     found = {name.value: reader.years(name.value, years) for name, years in reader.entries(root, LAWS)} if root else {}
     if reader.faults:
@@ -165,7 +175,7 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def fault(self, node: Any, zh: str, en: str) -> None:
-        self.faults.append(Fault(f"{self.file}:{node.start_mark.line + 1}", zh, en))
+        self.faults.append(Fault(self.file, node.start_mark.line + 1, zh, en))
 
     def entries(self, node: Any, allowed: Sequence[str] | None = None) -> Iterator[tuple[Any, Any]]:
         """Nodes of the names and values of a mapping; a name that stands twice or is not `allowed` is a fault."""
@@ -176,7 +186,7 @@ class _Reader:
         for name, value in node.value:
             word = name.value if name.id == "scalar" else ""
             if word in seen or (allowed is not None and word not in allowed):
-                self.fault(name, f"多余或重复的项:{word}。", f"{word or 'this'} is not expected here, or stands twice")
+                self.fault(name, f"多余或重复的项：{word}。", f"{word or 'this'} is not expected here, or stands twice")
             else:
                 seen.add(word)
                 yield name, value
@@ -188,7 +198,7 @@ class _Reader:
             if not (word.isascii() and word.isdigit() and len(word) == 4):
                 self.fault(name, f"{word} 不是年份。", f"{word} is not a year")
             elif int(word) in calendar_of(law).years:
-                self.fault(name, f"{word} 年已公布,不能更改。", f"the year {word} is known already and cannot be changed")
+                self.fault(name, f"{word} 年已公布，不能更改。", f"the year {word} is known already and cannot be changed")
             else:
                 found[int(word)] = self.year(int(word), name, value)
         return found
@@ -216,7 +226,7 @@ class _Reader:
         for item in node.value:
             span = _span(item.value) if item.id == "scalar" else None
             if span is None or not span[0].year == span[1].year == year:
-                zh = f"应为 {year} 年的日期 YYYY-MM-DD,或起止 首日..末日。"
+                zh = f"应为 {year} 年的日期 YYYY-MM-DD，或起止 首日..末日。"
                 self.fault(item, zh, f"a date of {year} as YYYY-MM-DD, or a span first..last, belongs here")
                 continue
             day = span[0]

@@ -205,7 +205,7 @@ class _Reader:
             return kind(value)
         except ValueError:
             words = ", ".join(kind)
-            raise self.wrong(told.at(key), f"“{value}”不在取值之列:{words}", f"{value!r} is none of {words}") from None
+            raise self.wrong(told.at(key), f"“{value}”不在取值之列：{words}", f"{value!r} is none of {words}") from None
 
     def words(self, kind: type[StrEnum], told: Lines, key: str) -> frozenset[Any]:
         return frozenset(self.word(kind, Lines({key: value}), key) for value in told.get(key, ()))

@@ -181,7 +181,7 @@ def _require(told: Mapping[str, Any], name: str, path: Path, owner: Any = None) 
 def _only(told: Mapping[str, Any], allowed: set[str], node: Any, path: Path) -> None:
     extra = sorted(set(told) - allowed)
     if extra:
-        raise _refused(node, path, f"未知的项:{'、'.join(extra)}。", f"unknown: {', '.join(extra)}")
+        raise _refused(node, path, f"未知的项：{'、'.join(extra)}。", f"unknown: {', '.join(extra)}")
 
 
 def _typed(node: Any, kind: Any, path: Path) -> Any:

@@ -73,13 +73,13 @@ def read_yaml(path: Path) -> Any:
         with path.open(encoding="utf-8") as text:
             return yaml.load(text, _Loader)  # noqa: S506  a SafeLoader with line numbers
     except OSError as unreadable:
-        zh, en = f"无法读取:{unreadable.strerror}", f"it cannot be read: {unreadable.strerror}"
+        zh, en = f"无法读取：{unreadable.strerror}", f"it cannot be read: {unreadable.strerror}"
         raise RulebookError(path, 0, zh, en) from unreadable
     except (yaml.YAMLError, UnicodeDecodeError) as wrong:
         mark = getattr(wrong, "problem_mark", None)
         problem = getattr(wrong, "problem", None) or str(wrong)
         raise RulebookError(
-            path, mark.line + 1 if mark else 1, f"不是有效的 YAML:{problem}", f"no valid YAML: {problem}"
+            path, mark.line + 1 if mark else 1, f"不是有效的 YAML：{problem}", f"no valid YAML: {problem}"
         ) from wrong
 
 
@@ -116,7 +116,7 @@ def entries(pack: str) -> tuple[Entry, ...]:
     if not folder.is_dir():
         known = ", ".join(sorted(path.name for path in STATUTES.iterdir() if path.is_dir()))
         raise RulebookError(
-            folder, 0, f"没有名为 {pack} 的规则包;可用:{known}", f"there is no rule pack {pack}; there are {known}"
+            folder, 0, f"没有名为 {pack} 的规则包；可用：{known}", f"there is no rule pack {pack}; there are {known}"
         )
     found = [
         entry
@@ -199,7 +199,7 @@ def _scope(told: Lines, path: Path) -> Scope:
         channels = frozenset(Channel) - words(Channel, "not_channels")
     spares = frozenset(told.get("spares", ()))
     if spares - _SPARES:
-        zh, en = f"未知的豁免:{', '.join(spares - _SPARES)}", f"nothing is spared by {', '.join(spares - _SPARES)}"
+        zh, en = f"未知的豁免：{', '.join(spares - _SPARES)}", f"nothing is spared by {', '.join(spares - _SPARES)}"
         raise RulebookError(path, told.at("spares"), zh, en)
     return Scope(
         channels=channels,
@@ -262,7 +262,7 @@ def parse(hint: Any, value: Any, *, path: Path, line: int) -> Any:
             return time.fromisoformat(value)
         except ValueError:
             raise RulebookError(
-                path, line, f"时刻应写作 hh:mm,收到 {value}", f"a time of day is written hh:mm, not {value}"
+                path, line, f"时刻应写作 hh:mm，收到 {value}", f"a time of day is written hh:mm, not {value}"
             ) from None
     if isinstance(value, bool) is (wanted is bool) and isinstance(value, wanted):
         return value
@@ -274,14 +274,14 @@ def _word(kind: type[StrEnum], value: Any, path: Path, line: int) -> Any:
         return kind(value)
     except ValueError:
         words = ", ".join(kind)
-        raise RulebookError(path, line, f"“{value}”不在取值之列:{words}", f"{value!r} is none of {words}") from None
+        raise RulebookError(path, line, f"“{value}”不在取值之列：{words}", f"{value!r} is none of {words}") from None
 
 
 def _only(told: Lines, known: set[str], path: Path) -> None:
     for key in told:
         if key not in known:
             zh, en = (
-                f"未知的键 {key};可用:{', '.join(sorted(known))}",
+                f"未知的键 {key}；可用：{', '.join(sorted(known))}",
                 f"unknown key {key}; known are {', '.join(sorted(known))}",
             )
             raise RulebookError(path, told.at(key), zh, en)

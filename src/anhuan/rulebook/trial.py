@@ -5,14 +5,16 @@ Knows both families of cases. Does not know how results are shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anhuan.core.days import UnknownYear
+from anhuan.core.days import Calendar, UnknownYear
 from anhuan.core.gate import Refusal, check
 from anhuan.core.judgements.law import NoProvision
+from anhuan.core.law import Law
 from anhuan.rulebook.book import House, law_on
+from anhuan.rulebook.calendars import with_foresight
 from anhuan.rulebook.contacts import ContactScenario, read_scenarios
 from anhuan.rulebook.judging import judge
 from anhuan.rulebook.scenarios import JudgementCase, family, read_cases
@@ -25,15 +27,18 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         below = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
         if not path.exists() or not below:
-            raise RulebookError(path, 0, "此处没有案例文件(*.yaml)", "there are no scenario files (*.yaml) here")
+            raise RulebookError(path, 0, "此处没有案例文件（*.yaml）", "there are no scenario files (*.yaml) here")
         found += below
     return found
 
 
-def run(paths: Iterable[Path], *, house: House | None = None) -> dict[str, Any]:
+def run(
+    paths: Iterable[Path], *, house: House | None = None, calendars: Mapping[str, Calendar] | None = None
+) -> dict[str, Any]:
     """Try every case: `{"total", "passed", "failed", "cases"}`, the cases in the order of files.
 
-    RulebookError or CaseRefused when a file cannot be read, or an id stands twice: then nothing is tried.
+    `calendars` by law; without them what the libraries know. RulebookError or CaseRefused when a file cannot be read, or an
+    id stands twice: then nothing is tried.
     """
     read: list[ContactScenario | JudgementCase] = []
     seen: dict[str, Path] = {}
@@ -45,18 +50,23 @@ def run(paths: Iterable[Path], *, house: House | None = None) -> dict[str, Any]:
                 raise RulebookError(path, 0, zh, en)
             seen[case.id] = path
         read += cases
-    tried = list(_tried(read, house))
+    tried = list(_tried(read, house, calendars))
     passed = sum(case["passed"] for case in tried)
     return {"total": len(tried), "passed": passed, "failed": len(tried) - passed, "cases": tried}
 
 
-def _tried(read: Sequence[ContactScenario | JudgementCase], house: House | None) -> Iterator[dict[str, Any]]:
+def _tried(
+    read: Sequence[ContactScenario | JudgementCase], house: House | None, calendars: Mapping[str, Calendar] | None
+) -> Iterator[dict[str, Any]]:
     for case in read:
-        yield _try_contact(case, house) if isinstance(case, ContactScenario) else _try_judgement(case)
+        if isinstance(case, ContactScenario):
+            yield _try_contact(case, law_on(case.packs, case.as_of, house=house, calendars=calendars))
+        else:
+            yield _try_judgement(case, calendars)
 
 
-def _try_contact(case: ContactScenario, house: House | None) -> dict[str, Any]:
-    verdict = check(case.attempt, case.facts, law_on(case.packs, case.as_of, house=house), case.at)
+def _try_contact(case: ContactScenario, law: Law) -> dict[str, Any]:
+    verdict = check(case.attempt, case.facts, law, case.at)
     reasons = verdict.reasons if isinstance(verdict, Refusal) else ()
     got = "refuse" if reasons else "permit"
     presumed = isinstance(verdict, Refusal) and verdict.presumed_violation
@@ -74,11 +84,12 @@ def _try_contact(case: ContactScenario, house: House | None) -> dict[str, Any]:
     }
 
 
-def _try_judgement(case: JudgementCase) -> dict[str, Any]:
+def _try_judgement(case: JudgementCase, calendars: Mapping[str, Calendar] | None) -> dict[str, Any]:
+    calendar_of = None if calendars is None else lambda law: with_foresight(calendars[law])
     got: bool | str | None = None
     reasons: list[dict[str, Any]] = []
     try:
-        answer = judge(case.kind, case.jurisdiction, case.given, at=case.at)
+        answer = judge(case.kind, case.jurisdiction, case.given, at=case.at, calendar_of=calendar_of)
     except (UnknownYear, NoProvision) as silent:
         reasons.append({"message_zh": silent.zh, "message_en": silent.en})
     else:
