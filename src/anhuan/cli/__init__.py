@@ -4,13 +4,27 @@ Exit codes: 0 done or yes, 1 the answer is no or there are differences, 2 usage 
 refused, 70 a bug. With `--json` exactly one JSON document goes to stdout; progress and messages go to stderr.
 """
 
-from anhuan.cli import analysis, book, conduct, gate, judging, sending, simulating, strategies, strategy, wording, wordings
+from anhuan.cli import (
+    analysis,
+    book,
+    bounces,
+    conduct,
+    gate,
+    judging,
+    sending,
+    simulating,
+    strategies,
+    strategy,
+    wording,
+    wordings,
+)
 from anhuan.cli.terminal import app
 
 __all__ = [
     "analysis",
     "app",
     "book",
+    "bounces",
     "conduct",
     "gate",
     "judging",
