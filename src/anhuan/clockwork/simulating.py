@@ -29,7 +29,8 @@ from ibis.expr import types as ir
 
 from anhuan.acts import law, proposal
 from anhuan.acts import strategy as acts
-from anhuan.clockwork.proposing import morning_after, registered, wanted
+from anhuan.acts.desk import by_machine
+from anhuan.clockwork.proposing import morning_after, registered, seats, wanted
 from anhuan.core import gate
 from anhuan.core.facts import Attempt, Contact, Facts
 from anhuan.core.law import Law
@@ -141,7 +142,7 @@ def replay(
                 beside = con.create_table("beside", both, temp=True, overwrite=True)
                 figures["differences"] = simulation.differences(con, beside, rows=rows)
             figures |= _recovery(con, sides, nights, beside, home=home)
-            found = con.to_pyarrow(beside.filter(beside.differs).drop("differs")) if beside is not None else None
+            found = _rows(con, beside) if beside is not None else None
     figures["seconds"] = round(time.perf_counter() - started, 2)
     return Report(figures, found)
 
@@ -153,6 +154,10 @@ def _workspace(home: Path) -> Iterator[Path]:
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=root) as folder:
         yield Path(folder)
+
+
+def _rows(con: Backend, beside: ir.Table) -> pa.Table:
+    return con.to_pyarrow(beside.filter(beside.differs).drop("differs").order_by("business_date", "customer_id"))
 
 
 def keep(version: StrategyVersion, report: Report, *, home: Path, at: datetime, by: str) -> acts.Answer:
@@ -201,7 +206,7 @@ def _night(
             with registered(con, "contacted", side.contacted(zone)) as contacted:
                 rows = _inputs(sealed, standing, day, side.version, simulation.told(recorded, contacted, day))
                 plans.append(wanted(side.proposed(con, rows), standing, day=day, capacities=capacities, home=home))
-    judged = _judged(sides, plans, began=began)
+    judged = _judged(con, sides, plans, capacities=capacities, began=began)
     for side, plan, verdicts in zip(sides, plans, judged, strict=True):
         due = [
             verdict is not None
@@ -238,29 +243,67 @@ class _Verdict:
     contact: Contact | None
 
 
-def _judged(sides: Sequence[_Side], plans: Sequence[pa.Table], *, began: datetime) -> list[list[_Verdict | None]]:
-    """For each side, one verdict for every row of its plan; None: there was no capacity. Facts are asked once for all sides."""
-    found: list[list[_Verdict | None]] = [[None] * len(plan) for plan in plans]
-    asked: dict[datetime, dict[str, list[tuple[int, int, dict[str, Any]]]]] = {}
-    for number, plan in enumerate(plans):
-        for place, row in enumerate(plan.select(_ASKED).to_pylist()):
-            if row["capacity"]:
-                asked.setdefault(row["planned_at"], {}).setdefault(row["customer_id"], []).append((number, place, row))
-    for at, customers in asked.items():
+def _judged(
+    con: Backend,
+    sides: Sequence[_Side],
+    plans: Sequence[pa.Table],
+    *,
+    capacities: Sequence[strategy.Capacity],
+    began: datetime,
+) -> list[list[_Verdict | None]]:
+    """For each side, one verdict for every row of its plan; None: there was no capacity.
+
+    As by night whom the gate stops needs no seat, and the next in rank is asked in turn.
+    """
+    asked = [plan.select(_ASKED).to_pylist() for plan in plans]
+    seated: list[list[bool]] = [plan["capacity"].to_pylist() for plan in plans]
+    found: list[dict[int, _Verdict]] = [{} for _plan in plans]
+    while any(fresh := [_fresh(*each) for each in zip(seated, found, strict=True)]):
+        _ask(sides, asked, fresh, found, began=began)
+        for number, plan in enumerate(plans):
+            if any(found[number][place].state != Heap.PROPOSED for place in fresh[number]):
+                stopped = {place for place, verdict in found[number].items() if verdict.state != Heap.PROPOSED}
+                seated[number] = seats(con, plan, capacities, stopped)
+    return [
+        [verdicts[place] if seat or (place in verdicts and verdicts[place].state != Heap.PROPOSED) else None
+         for place, seat in enumerate(has)]
+        for has, verdicts in zip(seated, found, strict=True)
+    ]  # fmt: skip
+
+
+def _fresh(seated: Sequence[bool], found: Mapping[int, _Verdict]) -> list[int]:
+    return [place for place, seat in enumerate(seated) if seat and place not in found]
+
+
+_ASKED = ["customer_id", "account_id", "channel", "team", "debts", "planned_at"]
+
+
+def _ask(
+    sides: Sequence[_Side],
+    asked: Sequence[Sequence[Mapping[str, Any]]],
+    fresh: Sequence[Sequence[int]],
+    found: Sequence[dict[int, _Verdict]],
+    *,
+    began: datetime,
+) -> None:
+    """Ask the gate of the rows at the `fresh` places of each side; facts are gathered once for all sides."""
+    planned: dict[datetime, dict[str, list[tuple[int, int]]]] = {}
+    for number, places in enumerate(fresh):
+        for place in places:
+            row = asked[number][place]
+            planned.setdefault(row["planned_at"], {}).setdefault(row["customer_id"], []).append((number, place))
+    for at, customers in planned.items():
         in_force = law.in_force(at)
         for customer_id, told in facts.facts_for_many(customers, at=at, known=at, since=at - facts.reach(in_force)):
             known = _without_ours(told, began)
-            for number, place, row in customers[customer_id]:
+            for number, place in customers[customer_id]:
                 own = sides[number].contacts.get(customer_id, _NOBODY)
-                found[number][place] = _verdict(row, _with(known, own), in_force, at)
-    return found
-
-
-_ASKED = ["customer_id", "account_id", "channel", "debts", "capacity", "planned_at"]
+                found[number][place] = _verdict(asked[number][place], _with(known, own), in_force, at)
 
 
 def _verdict(row: Mapping[str, Any], known: Facts, in_force: Law, at: datetime) -> _Verdict:
-    attempt = proposal.as_attempt(row["channel"], row["debts"], row["account_id"], known)
+    machine = by_machine(row["channel"], row["team"])
+    attempt = proposal.as_attempt(row["channel"], row["debts"], row["account_id"], known, machine=machine)
     contact = row["channel"] in proposal.CONTACTS
     judged = proposal.as_judged(gate.check(attempt, known, in_force, at), contact=contact)
     made = _contact(attempt, known, at) if contact and judged.state == Heap.PROPOSED else None
@@ -277,6 +320,7 @@ def _contact(attempt: Attempt, known: Facts, at: datetime) -> Contact:
         point=attempt.point,
         point_kind=known.point_kind(Channel(attempt.channel), attempt.point),
         debts=attempt.debts,
+        automated=bool(attempt.automated),
         purpose=attempt.purpose,
     )
 
@@ -313,7 +357,7 @@ def _remember(side: _Side, plan: pa.Table, verdicts: Sequence[_Verdict | None], 
 def _as_actions(plan: pa.Table, verdicts: Sequence[_Verdict | None], due: Sequence[bool], day: date) -> pa.Table:
     columns = {
         "business_date": pa.repeat(pa.scalar(day), len(plan)),
-        "seated": plan["capacity"],
+        "asked": pa.array([verdict is not None for verdict in verdicts], pa.bool_()),
         "state": pa.array([verdict.state if verdict else Heap.NO_CAPACITY.value for verdict in verdicts], pa.string()),
         "rules": pa.array([verdict.rules if verdict else () for verdict in verdicts], pa.list_(pa.string())),
         "made": pa.array(due, pa.bool_()),
@@ -354,7 +398,7 @@ def _figures(
     totals = {name: simulation.in_all(con, table) for name, table in tables.items()}
     used = {name: simulation.use(con, table, capacities) for name, table in tables.items()}
     both = "live" in tables
-    unused = dict.fromkeys(("wanted", "seated", "permitted"), 0)
+    unused = dict.fromkeys(("wanted", "asked", "permitted"), 0)
     keys = sorted({key for found in days.values() for key in found})
     return {
         "days": [
@@ -421,7 +465,7 @@ def _recovery(
     if experiments.HOLD_OUT not in arm:
         return told | {"notes": [_note("no_hold_out")]}
     customers = rows["customer_id"].to_pylist()
-    follows = _follows(con, opened[0], sides[0].version, live, customers, home=home)
+    follows = _follows(con, opened[0], sides[0], sides[1], customers, home=home)
     told["lift"] = experiments.lift(arm, follows, values)
     told["lift"]["goes_on"] = _goes_on(con, beside, first, dict(zip(customers, zip(arm, follows, strict=True), strict=True)))
     return told
@@ -435,8 +479,8 @@ def _note(code: str) -> dict[str, str]:
 def _follows(
     con: Backend,
     sealed: snapshot.Snapshot,
-    new: StrategyVersion,
-    live: StrategyVersion,
+    new: _Side,
+    live: _Side,
     customers: Sequence[str],
     *,
     home: Path,
@@ -446,17 +490,16 @@ def _follows(
     began = morning_after(day, home=home)
     with registered(con, "conduct", conduct(day, at=began, zone=settings.TIME_ZONE, replayed=began)) as told:
 
-        def wants(version: StrategyVersion, arm: str) -> dict[str, tuple[str, ...]]:
-            rows = _inputs(sealed, sealed.table("standing"), day, version, told).mutate(arm=ibis.literal(arm))
-            proposed = strategy.propose(rows, Model(bytes(version.model)), version.decision)
-            table = con.to_pyarrow(proposed.select("customer_id", *simulation.TREATMENT)).to_pydict()
+        def wants(side: _Side, arm: str) -> dict[str, tuple[str, ...]]:
+            rows = _inputs(sealed, sealed.table("standing"), day, side.version, told).mutate(arm=ibis.literal(arm))
+            table = con.to_pyarrow(side.proposed(con, rows).select("customer_id", *simulation.TREATMENT)).to_pydict()
             return dict(
                 zip(table["customer_id"], zip(*(table[name] for name in simulation.TREATMENT), strict=True), strict=True)
             )
 
-        treated = {arm: wants(live, arm) for arm in live.arms if arm != experiments.HOLD_OUT}
+        treated = {arm: wants(live, arm) for arm in live.version.arms if arm != experiments.HOLD_OUT}
         treated[experiments.HOLD_OUT] = {}
-        others = {arm: Fraction(share) for arm, share in new.arms.items() if arm != experiments.HOLD_OUT}
+        others = {arm: Fraction(share) for arm, share in new.version.arms.items() if arm != experiments.HOLD_OUT}
         mine = wants(new, max(sorted(others), key=lambda arm: others[arm])) if others else {}
     return [frozenset(arm for arm, theirs in treated.items() if theirs.get(each) == mine.get(each)) for each in customers]
 

@@ -6,7 +6,7 @@ come about: what a strategy wants, what the gate says and when a morning comes i
     business_date, customer_id, account_id                  one row for everything wanted
     channel, wording, team, handled_by, decision, rule      what, and the table and row that chose it
     cost_minor, expected_value_minor
-    seated                                                  whether there was capacity for it
+    asked                                                   whether the gate was asked: there was capacity for it
     state                                                   proposed, held, refused, no_capacity
     rules                                                   the rules that refused it
     made                                                    proposed, and no later night decides anew before it is due
@@ -30,7 +30,7 @@ from anhuan.portfolio.strategy import Capacity
 ACTIONS = pa.schema([
     ("business_date", pa.date32()), ("customer_id", pa.string()), ("account_id", pa.string()), ("channel", pa.string()),
     ("wording", pa.string()), ("team", pa.string()), ("handled_by", pa.string()), ("decision", pa.string()),
-    ("rule", pa.int32()), ("cost_minor", pa.int64()), ("expected_value_minor", pa.int64()), ("seated", pa.bool_()),
+    ("rule", pa.int32()), ("cost_minor", pa.int64()), ("expected_value_minor", pa.int64()), ("asked", pa.bool_()),
     ("state", pa.string()), ("rules", pa.list_(pa.string())), ("made", pa.bool_()),
 ])  # fmt: skip
 
@@ -113,18 +113,18 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def use(con: Backend, actions: ir.Table, capacities: Sequence[Capacity]) -> dict[tuple[date, str, str], dict[str, int]]:
-    """Of each night and capacity (its column and value) how many were wanted, had a seat, and were permitted."""
+    """Of each night and capacity (its column and value) how many were wanted, the gate was asked about, and were permitted."""
     found: dict[tuple[date, str, str], dict[str, int]] = {}
     for column in dict.fromkeys(capacity.column for capacity in capacities):
         values = [capacity.value for capacity in capacities if capacity.column == column]
         counted = (
             actions.filter(actions[column].isin(values))
             .group_by("business_date", value=actions[column])
-            .agg(wanted=_.count(), seated=_count(_.seated), permitted=_count(_.state == Heap.PROPOSED))
+            .agg(wanted=_.count(), asked=_count(_.asked), permitted=_count(_.state == Heap.PROPOSED))
         )
         for row in con.to_pyarrow(counted).to_pylist():
             key = (row["business_date"], column, row["value"])
-            found[key] = {name: int(row[name]) for name in ("wanted", "seated", "permitted")}
+            found[key] = {name: int(row[name]) for name in ("wanted", "asked", "permitted")}
     return found
 
 
