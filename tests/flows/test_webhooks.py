@@ -85,3 +85,15 @@ def test_a_field_that_cannot_be_read_is_named_and_nothing_is_taken(told: dict[st
     assert status == 422
     assert field in answer["error"]["message_en"]
     assert post("payments", payment("A1"))[1]["new"] == 1  # the same id, for it was not taken
+
+
+def test_figures_are_told_to_whoever_shows_the_token_and_name_nobody() -> None:
+    token = Path(settings.ANHUAN_HOME) / "secrets" / "metrics_token"
+    assert Client().get("/metrics").status_code == 404
+    token.write_text("s3cret\n")
+    assert Client().get("/metrics").status_code == 401
+    outgoing.night([outgoing.customer(1), outgoing.customer(2)])
+    told = Client().get("/metrics", headers={"authorization": "Bearer s3cret"}).content.decode()
+    assert 'anhuan_outbox_messages{channel="sms",state="waiting"} 2.0' in told
+    assert "anhuan_last_night_days 1.0" in told
+    assert "C00000001" not in told

@@ -10,10 +10,10 @@ nor what a message says.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -24,14 +24,14 @@ from django.db import connection, transaction
 from anhuan.acts import dispatch, saying
 from anhuan.acts.dispatch import Refused, Started, Unfit
 from anhuan.acts.outbox import BATCH
-from anhuan.channels.transport import Message
+from anhuan.channels.transport import Health, Message
 from anhuan.core import gate
 from anhuan.core.facts import Attempt
 from anhuan.core.law import Law
 from anhuan.records.attempt import Fault
 from anhuan.records.facts import Known
 from anhuan.records.identity import Said, seal_said
-from anhuan.records.outbox import Campaign, ItemState, OutboxItem
+from anhuan.records.outbox import Campaign, ChannelHealth, ItemState, OutboxItem
 
 _WORKERS = 0x616E6F62
 """The class of the advisory locks of senders: one lock a sender, held for as long as its connection lives."""
@@ -103,6 +103,20 @@ def resolve_abandoned(*, at: datetime, by: str) -> int:
                 item.save(update_fields=["state", "code", "worker", "changed_at"])
                 resolved += 1
     return resolved
+
+
+def tell_health(worker: int, carriers: Iterable[tuple[str, Health]], *, at: datetime) -> None:
+    """Keep how a sender's transports are, and forget those of senders that have been silent for long."""
+    for name, health in carriers:
+        told = {
+            "session": health.session.value, "counts": dict(health.counts), "per_second": health.per_second,
+            "window": health.window, "waiting": health.waiting, "code": health.code[:80], "at": at,
+        }  # fmt: skip
+        ChannelHealth.objects.update_or_create(worker=worker, carrier=name, defaults=told)
+    ChannelHealth.objects.filter(at__lt=at - _SILENT).delete()
+
+
+_SILENT = timedelta(minutes=10)
 
 
 # --- a batch through the door -------------------------------------------------------------------------------------

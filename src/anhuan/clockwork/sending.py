@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "system:sender"
 QUEUE = "sending"
-_EVERY = 10.0
-"""Seconds between two looks for what dead senders left, and for messages that nobody is asked to send."""
+_HEALTH_EVERY = 2.0
+"""Seconds between two words of how the transports are."""
+_LOOK_EVERY = 5
+"""After so many of them, a look for what dead senders left, and for messages that nobody is asked to send."""
 
 
 @dataclass
@@ -66,6 +68,10 @@ class Sender:
         if lost:
             logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
         outbox.sweep(at=clock.now())
+        self.tell_health()
+
+    def tell_health(self) -> None:
+        sending.tell_health(self.worker, self.carriers.health(), at=clock.now())
 
 
 _sender: Sender | None = None
@@ -154,10 +160,12 @@ def _run(sender: Sender, *, wait: bool, concurrency: int) -> None:
 
 
 def _look_after(sender: Sender) -> None:
-    while not sender.stopping.wait(_EVERY):
+    turn = 0
+    while not sender.stopping.wait(_HEALTH_EVERY):
+        turn += 1
         try:
             close_old_connections()
-            sender.look_after()
+            sender.look_after() if turn % _LOOK_EVERY == 0 else sender.tell_health()
         except Exception:
             logger.exception("the look after the outbox failed; it is repeated")
     connection.close()

@@ -23,7 +23,7 @@ from anhuan.records.case import BucketSpan, Case, CaseFigures
 from anhuan.records.contact import Contact, Refusal
 from anhuan.records.events import Event
 from anhuan.records.hold import Hold
-from anhuan.records.staff import Role, Staff
+from anhuan.records.staff import Right, Staff
 from anhuan.records.strategy import Proposal, proposals_of
 
 
@@ -34,12 +34,10 @@ class System:
 SYSTEM: Final = System()
 Viewer = Staff | System
 
-_READERS = frozenset({Role.OPERATIONS, Role.AUDITOR})
-
 
 def may_see_cases(viewer: Viewer) -> bool:
-    """Whether `viewer` may see cases at all: the one place that asks for a role."""
-    return isinstance(viewer, System) or (viewer.is_active and viewer.role in _READERS)
+    """Whether `viewer` may see cases at all."""
+    return isinstance(viewer, System) or viewer.may(Right.READ)
 
 
 # --- one case -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from anhuan.records.events import Event
 from anhuan.records.hold import Hold
 from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
-from anhuan.records.outbox import Campaign, Hook, OutboxItem, Receipt, Reply
+from anhuan.records.outbox import Campaign, ChannelHealth, Hook, OutboxItem, Receipt, Reply
 from anhuan.records.payment import Payment, PaymentNotice
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff
@@ -30,6 +30,7 @@ __all__ = [
     "CaseBefore",
     "CaseFigures",
     "CeaseNotice",
+    "ChannelHealth",
     "Circumstance",
     "Consent",
     "Contact",

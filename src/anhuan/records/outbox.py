@@ -153,6 +153,24 @@ class Hook(models.Model):
     received_at = models.DateTimeField(db_index=True)
 
 
+class ChannelHealth(models.Model):
+    """How a transport of a running sender is, as it last said at `at`; of one that is silent for a minute nothing is known.
+
+    `counts`: its receipts by what they said since it was opened; `per_second` over the last ten seconds.
+    """
+
+    pk = models.CompositePrimaryKey("worker", "carrier")
+    worker = models.IntegerField()
+    carrier = models.CharField(max_length=30)
+    session = models.CharField(max_length=10)
+    counts = models.JSONField()
+    per_second = models.FloatField()
+    window = models.IntegerField()
+    waiting = models.IntegerField()
+    code = models.CharField(max_length=80, blank=True)
+    at = models.DateTimeField()
+
+
 # --- how far campaigns are ----------------------------------------------------------------------------------------
 
 

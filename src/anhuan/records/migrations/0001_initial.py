@@ -178,7 +178,6 @@ class Migration(migrations.Migration):
                 (
                     "role",
                     models.CharField(
-                        choices=[("operations", "Operations"), ("auditor", "Auditor")],
                         default="operations",
                         max_length=20,
                         verbose_name="role",
