@@ -30,7 +30,7 @@ from anhuan.records.case import BucketSpan
 from anhuan.records.customer import Customer
 from anhuan.records.hold import Hold
 from anhuan.records.payment import Payment
-from anhuan.workbench import cases, figures, gate
+from anhuan.workbench import cases, figures, gate, strategy
 from anhuan.workbench.frame import business_date, may_reveal, page, reader
 from anhuan.workbench.happenings import told
 
@@ -78,6 +78,7 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
         "more_events": found.case.events > EVENTS,
         "neighbours": cases.neighbours(request, listing, case_id),
         "list_query": listing.query(),
+        "why": strategy.why(case_id, business_date()),
         **_person(request, case_id),
     }
     return render(request, "workbench/case.html", context)

@@ -23,12 +23,10 @@ from anhuan import clock
 from anhuan.core.vocabulary import NightStatus
 from anhuan.records import access
 from anhuan.records.night import Night
-from anhuan.records.staff import Role, Staff
+from anhuan.records.staff import Right, Staff
 from anhuan.rulebook.statutes import RulebookError
 
 THEMES = ("auto", "light", "dark")
-
-_REVEALERS = frozenset({Role.OPERATIONS})
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
@@ -70,7 +68,7 @@ def reader(request: HttpRequest) -> Staff:
 
 def may_reveal(staff: Staff) -> bool:
     """Whether personal data may be shown in full to this member of staff, given a reason."""
-    return staff.role in _REVEALERS
+    return staff.may(Right.REVEAL)
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The headers that keep a page to itself: scripts, styles and requests only from our own address.
 
 Knows the policy the pages are written for (no inline script or style, no eval, no frame around us). Does not
-know any page; a page that needs more is wrong.
+know any page; the two that show decision tables name their own, narrowest exception (`dmn_words`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.http import HttpRequest, HttpResponse
 
@@ -22,7 +22,14 @@ SOURCES = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-POLICY = "; ".join(f"{directive} {source}" for directive, source in SOURCES.items())
+
+
+def policy(sources: Mapping[str, str]) -> str:
+    """The header that says where each kind of thing may come from."""
+    return "; ".join(f"{directive} {source}" for directive, source in sources.items())
+
+
+POLICY = policy(SOURCES)
 
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 

@@ -7,7 +7,22 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from anhuan.workbench import case, cases, compliance, dashboard, findings, gate, nights, rulebook
+from anhuan.workbench import (
+    case,
+    cases,
+    compliance,
+    dashboard,
+    findings,
+    gate,
+    nights,
+    rulebook,
+    strategies,
+    strategy,
+    strategy_arms,
+    strategy_changes,
+    strategy_editor,
+    strategy_simulation,
+)
 from anhuan.workbench.login import Login
 
 urlpatterns = [
@@ -30,6 +45,17 @@ urlpatterns = [
     path("compliance/replay.csv", rulebook.replay_csv, name="replay_csv"),
     path("compliance/rulebook/", rulebook.rulebook, name="rulebook"),
     path("compliance/rulebook.csv", rulebook.rulebook_csv, name="rulebook_csv"),
+    path("strategies/", strategies.strategies, name="strategies"),
+    path("strategies/<slug:name>/arms/", strategy_arms.arms, name="strategy_arms"),
+    path("strategies/<slug:name>/<int:number>/", strategy.strategy, name="strategy"),
+    path("strategies/<slug:name>/<int:number>/model.dmn", strategies.download, name="strategy_model"),
+    path("strategies/<slug:name>/<int:number>/act/", strategies.act, name="strategy_act"),
+    path("strategies/<slug:name>/<int:number>/try/", strategy.tried, name="strategy_try"),
+    path("strategies/<slug:name>/<int:number>/changes/", strategy_changes.changes, name="strategy_changes"),
+    path("strategies/<slug:name>/<int:number>/simulation/", strategy_simulation.simulation, name="strategy_simulation"),
+    path("strategies/<slug:name>/<int:number>/edit/", strategy_editor.edit, name="strategy_edit"),
+    path("strategies/<slug:name>/<int:number>/prove/", strategy_editor.prove, name="strategy_prove"),
+    path("strategies/<slug:name>/<int:number>/save/", strategy_editor.save, name="strategy_save"),
     path("nights/", nights.nights, name="nights"),
     path("nights/<int:sequence>/", nights.night, name="night"),
     path("nights/<int:sequence>/findings.csv", findings.download, {"form": "csv"}, name="findings_csv"),

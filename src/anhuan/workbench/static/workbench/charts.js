@@ -160,6 +160,26 @@
       };
     },
 
+    simulation(data) {
+      const b = base();
+      const fills = { permitted: "cured", refused: "c5", no_capacity: "c2" };
+      const live = data.series.some((one) => one.side === "live");
+      return {
+        ...b.option,
+        legend: { ...b.option.legend, data: [...new Set(data.series.map((one) => one.name))] },
+        tooltip: {
+          ...b.option.tooltip,
+          formatter: (points) => tip(points[0].axisValue, points.map((p) => [p.color, live ? `${data.series[p.seriesIndex].of} · ${p.seriesName}` : p.seriesName, whole(p.value, 0)])),
+        },
+        xAxis: b.days(data.dates),
+        yAxis: { ...b.values((value) => short(value, data.chinese)), minInterval: 1 },
+        series: data.series.map((one) => ({
+          name: one.name, type: "bar", stack: one.side, barCategoryGap: "30%", barGap: "8%", barMaxWidth: size(2.4),
+          itemStyle: { color: colour(fills[one.key]), opacity: one.side === "live" ? 0.45 : 1 }, emphasis: { focus: "series" }, data: one.values,
+        })),
+      };
+    },
+
     history(data) {
       const b = base();
       const [days, buckets] = staircase(data.points);
