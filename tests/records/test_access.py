@@ -15,7 +15,7 @@ from tests.records.nightfall import FIRST_DAY, Books, Card, Paid
 from anhuan.records import access
 from anhuan.records.access import SYSTEM, CaseFilter, CaseLine, Key
 from anhuan.records.case import CaseFigures
-from anhuan.records.staff import Staff
+from anhuan.records.staff import Role, Staff
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def staff(role: str, *, active: bool = True) -> Staff:
     return Staff(username=role, role=role, is_active=active)
 
 
-@pytest.mark.parametrize("viewer", [staff("operations"), staff("auditor"), SYSTEM], ids=["operations", "auditor", "command"])
+@pytest.mark.parametrize("viewer", [*(staff(role) for role in Role.values), SYSTEM], ids=[*Role.values, "command"])
 @pytest.mark.usefixtures("books")
 def test_who_may_see_cases_gets_one_whole(viewer: access.Viewer) -> None:
     found = access.case(viewer, "C1")

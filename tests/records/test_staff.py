@@ -8,7 +8,8 @@ import pytest
 
 from anhuan.acts.staff import create_staff
 from anhuan.records.events import HOUSE, Event
-from anhuan.records.staff import Staff
+from anhuan.records.staff import RIGHTS, Right, Role, Staff, roles_that_may
+from anhuan.workbench import words
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +57,24 @@ def test_a_user_name_is_taken_once() -> None:
     assert refused is not None
     assert refused.code == "staff_exists"  # type: ignore[attr-defined]
     assert Staff.objects.count() == Event.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "rights"),
+    [
+        ("operations", {"read", "reveal", "sign"}),
+        ("compliance", {"read", "reveal", "sign"}),
+        ("auditor", {"read"}),
+        ("", set()),
+    ],
+)
+def test_a_role_lets_its_bearer_do_what_the_table_says_while_she_is_here(role: str, rights: set[str]) -> None:
+    for active in (True, False):
+        staff = Staff(username="wang", role=role, is_active=active)
+        assert {right.value for right in Right if staff.may(right)} == (rights if active else set())
+
+
+def test_every_role_has_its_line_in_the_table_and_its_word_on_the_pages() -> None:
+    assert RIGHTS.keys() == set(Role.values) == words.LABELS["role"].keys()
+    assert roles_that_may(Right.REVEAL) == {"operations", "compliance"}
+    assert take_in(role="compliance") is None

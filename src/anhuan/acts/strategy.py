@@ -23,7 +23,7 @@ from anhuan.portfolio import experiments, strategy
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import events
 from anhuan.records.night import Night
-from anhuan.records.staff import Role, Staff
+from anhuan.records.staff import Right, Staff, roles_that_may
 from anhuan.records.strategy import Simulation, StrategyState, StrategyVersion
 from anhuan.rulebook.tables import prove
 from anhuan.rulebook.tables.document import ModelRefused
@@ -260,7 +260,7 @@ def _out_of_turn(version: StrategyVersion, kind: str) -> Sentence:
 
 
 def _not_a_person(by: str) -> Iterator[Sentence]:
-    if not Staff.objects.filter(username=by, is_active=True, role=Role.OPERATIONS).exists():
+    if not Staff.objects.filter(username=by, is_active=True, role__in=roles_that_may(Right.SIGN)).exists():
         yield _said("not_a_person", by=by)
 
 

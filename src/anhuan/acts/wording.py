@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from anhuan.records import events
-from anhuan.records.staff import Role, Staff
+from anhuan.records.staff import Right, Staff, roles_that_may
 from anhuan.records.wording import WordingState, WordingVersion, live_on, versions
 from anhuan.rulebook import letters
 from anhuan.rulebook.letters import Fault, Filled, Wording
@@ -208,7 +208,7 @@ def _out_of_turn(version: WordingVersion, kind: str) -> Fault:
 
 
 def _not_a_person(by: str) -> Iterator[Fault]:
-    if not Staff.objects.filter(username=by, is_active=True, role=Role.OPERATIONS).exists():
+    if not Staff.objects.filter(username=by, is_active=True, role__in=roles_that_may(Right.SIGN)).exists():
         yield _said("not_a_person", by=by)
 
 

@@ -310,7 +310,7 @@ def keys_rotate() -> None:
 @staff_app.command("add")
 def staff_add(
     username: str,
-    role: Annotated[str, typer.Option(help="operations or auditor")] = "operations",
+    role: Annotated[str, typer.Option(help="operations, compliance or auditor")] = "operations",
     language: Annotated[str, typer.Option(help="zh-hans or en")] = "zh-hans",
 ) -> None:
     """Add a member of staff; the password is asked for, or read from standard input."""
