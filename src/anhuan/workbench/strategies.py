@@ -24,7 +24,7 @@ from anhuan.acts import strategy
 from anhuan.portfolio import experiments
 from anhuan.portfolio.feed import Sentence
 from anhuan.records.night import Night
-from anhuan.records.staff import Role, Staff
+from anhuan.records.staff import Right, Staff
 from anhuan.records.strategy import StrategyState, StrategyVersion, live_on
 from anhuan.rulebook.tables.document import MOST_BYTES
 from anhuan.workbench.compliance import day_of
@@ -38,7 +38,7 @@ Refused = list[Sentence]
 
 def may_sign(staff: Staff) -> bool:
     """Whether this member of staff may draw up strategies, and sign for them."""
-    return staff.role == Role.OPERATIONS
+    return staff.may(Right.SIGN)
 
 
 def version_of(name: str, number: int) -> StrategyVersion:

@@ -39,9 +39,10 @@ def strategy(request: HttpRequest, name: str, number: int) -> HttpResponse:
     version = version_of(name, number)
     tables = decisions(bytes(version.model))
     row = request.GET.get("row", "")
-    opened = tables.get(request.GET.get("table", version.decision))
+    first = next((each["decision"] for each in version.findings or () if each["decision"] in tables), version.decision)
+    opened = tables.get(request.GET.get("table", first))
     context = {
-        "version": version, "tables": tables.values(), "opened": opened, "views": [*tables.values()],
+        "version": version, "opened": opened,
         "opened_row": opened.row(int(row)) if opened and row.isdecimal() and len(row) < 9 else None,
         "findings": findings(version.findings, tables), "way": way(version), "next_day": next_day(),
         "others": StrategyVersion.objects.filter(name=name).exclude(pk=version.pk).defer("model").order_by("-number"),

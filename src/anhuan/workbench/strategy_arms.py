@@ -94,7 +94,8 @@ def _results(version: StrategyVersion, nights: Sequence[Night]) -> list[dict[str
 class Interval:
     """An arm's effect as a line: places in per cent of a scale that all arms of a measure share.
 
-    `verdict`: better, worse, or open where the interval holds nil; empty for the control.
+    `verdict`: better, worse, open where the interval holds nil, same where nothing differs at all (as the control from itself);
+    empty where there are too few to say.
     """
 
     name: str
@@ -125,7 +126,7 @@ def intervals(results: Sequence[Mapping[str, Any]], measure: str) -> list[Interv
         told = each[measure]
         low, high, effect = told.get("low"), told.get("high"), told.get("effect")
         drawn = {}
-        verdict = ""
+        verdict = "" if low is None else "same"
         if low is not None and high is not None and (low, high) != (0.0, 0.0):
             drawn = {"from_": place(low), "width": f"{92 * (high - low) / whole:.2f}%", "at": place(effect), "zero": place(0.0)}
             verdict = "better" if low > 0 else "worse" if high < 0 else "open"

@@ -7,7 +7,7 @@ all new, rows alike are the same. Does not know the prover, nor what a differenc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -30,6 +30,10 @@ class Cell:
     def changed(self) -> bool:
         return self.was != self.text
 
+    @property
+    def says(self) -> bool:
+        return self.changed or self.text not in {"", "-", None}
+
 
 @dataclass(frozen=True)
 class RowChange:
@@ -44,7 +48,10 @@ class RowChange:
 
 @dataclass(frozen=True)
 class TableChange:
-    """A decision that differs. `kind`: added, removed or changed; `columns` are those of both, inputs first."""
+    """A decision that differs. `kind`: added, removed or changed; `columns` are those of both, `inputs` inputs first.
+
+    A column that says nothing in the rows shown, neither a change nor a test, is left out.
+    """
 
     name: str
     kind: str
@@ -122,8 +129,12 @@ def _table(was: Decision, now: Decision) -> TableChange:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.kind] = counts.get(row.kind, 0) + 1
+    said = [at for at in range(len(columns)) if any(row.cells[at].says for row in rows)]
+    rows = [replace(row, cells=tuple(row.cells[at] for at in said)) for row in rows]
+    shown = tuple(columns[at] for at in said)
+    first = sum(at < len(inputs) for at in said)
     return TableChange(
-        now.name, "changed", Cell(was.policy, now.policy), Cell(was.text, now.text), tuple(columns), len(inputs), tuple(rows), same,
+        now.name, "changed", Cell(was.policy, now.policy), Cell(was.text, now.text), shown, first, tuple(rows), same,
         columns_added=tuple(column.text for column in columns if column.text not in texts[0]),
         columns_removed=tuple(column.text for column in columns if column.text not in texts[1]),
         counts=counts,
