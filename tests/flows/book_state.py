@@ -15,7 +15,9 @@ from anhuan import settings
 
 # What legitimately differs between two runs: row numbers of the database, instants, ciphertext, hashes over instants.
 _VARIES = {"id", "at", "sealed", "hash", "previous", "head", "begun_at", "sealed_at", "seconds", "last_login"}
-_MODELS = ("Customer", "ContactPoint", "Account", "Case", "CaseFigures", "BucketSpan", "Payment", "Night", "NightStep", "Event")
+_MODELS = (
+    "Customer", "ContactPoint", "Account", "Case", "CaseFigures", "BucketSpan", "Payment", "Night", "NightStep", "Proposal", "Event",
+)  # fmt: skip
 
 
 def state(home: Path) -> dict[str, Any]:

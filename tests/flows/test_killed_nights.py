@@ -55,6 +55,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     root = tmp_path_factory.mktemp("undisturbed")
     first, second = nights(root / "feeds")
     home = root / "home"
+    ran = run_python(home, "live_strategy.py", str(FIRST_DAY))
+    assert ran.returncode == 0, ran.stderr
     ran = run_python(home, "killed_night.py", first)
     assert ran.stdout.startswith("sealed"), ran.stderr
     before = root / "before"
@@ -62,7 +64,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shutil.copytree(home, before, symlinks=True, ignore=shutil.ignore_patterns("*.sock", ".s.PGSQL*", "postmaster.pid"))
     ran = run_python(home, "killed_night.py", second)
     assert ran.stdout.startswith("sealed"), ran.stderr
-    return {"before": before, "second": second, "instants": int(ran.stdout.split()[1]), "state": state(home)}
+    reached = state(home)
+    became = [word for word in ("proposed", "no_capacity") if any(f"'state': '{word}'" in row for row in reached["Proposal"])]
+    assert became == ["proposed", "no_capacity"]
+    return {"before": before, "second": second, "instants": int(ran.stdout.split()[1]), "state": reached}
 
 
 def wait_for_stop(home: Path) -> None:
