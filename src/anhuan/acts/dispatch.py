@@ -91,9 +91,12 @@ def start_many(
     transaction, which lasts until all are taken, is over.
     """
     for customer_id, attempted in sorted(asked, key=itemgetter(0)):
-        with held_and_known(customer_id, back=facts.reach(law), at=at, by=by) as (customer, known):
-            attempt = attempted(known)
-            answer = attempt if isinstance(attempt, Unfit) else _answer(customer, attempt, known, law)
+        try:
+            with held_and_known(customer_id, back=facts.reach(law), at=at, by=by) as (customer, known):
+                attempt = attempted(known)
+                answer = attempt if isinstance(attempt, Unfit) else _answer(customer, attempt, known, law)
+        except IntegrityError as failure:
+            answer = _known_already(failure)
         yield answer
 
 
@@ -137,9 +140,14 @@ def _start(
                 return Refused(verdict, _keep(customer, verdict, law))
             return _open(customer, verdict, known, law, lasts, reserved=seat is not None)
     except IntegrityError as failure:
-        if "one_permit_an_attempt" in str(failure):
-            return Unfit([fault("id", "attempt_known")])
-        raise
+        return _known_already(failure)
+
+
+def _known_already(failure: IntegrityError) -> Unfit:
+    """PostgreSQL has seen an attempt of this id before; any other failure is a bug."""
+    if "one_permit_an_attempt" in str(failure):
+        return Unfit([fault("id", "attempt_known")])
+    raise failure
 
 
 def _misplaced(known: Known, debts: Iterable[str], agency: Agency) -> list[Fault]:
