@@ -1,0 +1,169 @@
+"""Letters and visit sheets as a transport: permits become batches for the print house, its lists become receipts.
+
+A letter is taken once its batch stands in the spool: then the print house answers for it. `Message.to` is the address, a line
+each, the addressee first; `details` may hold `on` (the letter's date), `reference`, and `link` for the square code. What cannot
+be set (a sign without a glyph, an address too long for the window) fails alone; the rest of the batch is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from threading import Event, Thread
+
+from anhuan.channels.letter import returns
+from anhuan.channels.letter.press import NotSet, Press, pages_of
+from anhuan.channels.letter.returns import Told
+from anhuan.channels.letter.sheet import Letter, Letterhead, address_trouble, letter_id
+from anhuan.channels.letter.spool import Printed, Spool
+from anhuan.channels.transport import Delivery, Message, Receipt, Transport
+from anhuan.core.gate import Permit
+from anhuan.core.vocabulary import Channel
+
+logger = logging.getLogger(__name__)
+
+_DELIVERIES = {"delivered": Delivery.DELIVERED, "returned": Delivery.NOT_DELIVERED, "spoiled": Delivery.NOT_DELIVERED}
+PATIENCE = 14
+"""Days after which a letter of which the print house has told nothing is a finding."""
+
+
+class PrintHouse(Transport):
+    """Sets letters on `head` and keeps them below `place`, stamped by `clock`; looks `every` so many seconds for lists.
+
+    Raises `press.NoFace` where the face is not installed: it does not start rather than print in another one.
+    """
+
+    channels = frozenset({Channel.LETTER, Channel.VISIT})
+    window = 200
+
+    def __init__(
+        self,
+        place: Path,
+        head: Letterhead,
+        *,
+        clock: Callable[[], datetime],
+        fonts: Sequence[Path] | None = None,
+        every: float = 60,
+    ) -> None:
+        super().__init__()
+        self._press = Press(head, fonts=fonts) if fonts is not None else Press(head)
+        self._spool, self._head, self._clock, self._every = Spool(place), head, clock, every
+        self._stop = Event()
+        self._ear: Thread | None = None
+
+    def _open(self) -> None:
+        self._spool.open()
+        if self._on_receipt:
+            self._stop.clear()
+            self._ear = Thread(target=self._attend, name="print house", daemon=True)
+            self._ear.start()
+
+    def _close(self) -> None:
+        self._stop.set()
+        if self._ear is not None:
+            self._ear.join()
+            self._ear = None
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, batch: Mapping[str, tuple[Permit, Message]]) -> Iterator[Receipt]:
+        waiting = list(batch.items())
+        while waiting:
+            now, waiting = waiting[: self.window], waiting[self.window :]
+            yield from self._print(now)
+
+    def _print(self, batch: Sequence[tuple[str, tuple[Permit, Message]]]) -> Iterator[Receipt]:
+        """One batch: what cannot be set fails, what was printed before is said to be, the rest is kept together or not at all."""
+        at = self._clock()
+        letters: dict[str, Letter] = {}
+        printed: list[Printed] = []
+        for attempt, (permit, message) in batch:
+            letter = _letter(attempt, permit, message, at)
+            if self._spool.knows(letter.id):
+                yield Receipt(attempt, Delivery.TAKEN, "taken_before", references=(letter.id,), at=at)
+                continue
+            trouble = "" if letter.visit else address_trouble(letter.address)
+            try:
+                pdf = b"" if trouble else self._press.one(letter)
+            except NotSet as wrong:
+                trouble = wrong.code
+            if trouble:
+                yield Receipt(attempt, Delivery.FAILED, trouble, permanent=True, nothing_left=True, at=at)
+            else:
+                letters[attempt] = letter
+                printed.append(Printed(letter.id, pdf, pages_of(pdf)))
+        if letters:
+            yield from self._kept(letters, printed, at)
+
+    def _kept(self, letters: Mapping[str, Letter], printed: Sequence[Printed], at: datetime) -> Iterator[Receipt]:
+        try:
+            whole = self._press.many(list(letters.values()))
+            self._spool.keep(printed, whole, at=at, faces=self._press.faces, duplex=self._head.duplex)
+        except OSError as failed:
+            for attempt, letter in letters.items():
+                if self._spool.knows(
+                    letter.id
+                ):  # kept, though not yet where the print house looks: the next session puts it there
+                    yield Receipt(attempt, Delivery.TAKEN, references=(letter.id,), at=at)
+                else:
+                    yield Receipt(attempt, Delivery.FAILED, f"spool_errno_{failed.errno}", nothing_left=True, at=at)
+            return
+        for (attempt, letter), one in zip(letters.items(), printed, strict=True):
+            yield Receipt(attempt, Delivery.TAKEN, references=(letter.id,), parts=one.pages, at=at)
+
+    # --- back --------------------------------------------------------------------------------------------------------
+
+    def _attend(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                logger.exception("a list of the print house was not taken; it is read again")
+            if self._stop.wait(self._every):
+                return
+
+    def look(self) -> None:
+        """Read the lists that wait: receipts to the listener, findings beside the list, which then moves to returns/done."""
+        for file in self._spool.lists():
+            made = {letter["id"]: batch.made_at.date() for batch in self._spool.batches() for letter in batch.letters}
+            found = returns.reconcile(
+                file.read_bytes(), made=made, before=self._told(), today=self._clock().date(), patience=PATIENCE
+            )
+            for told in found.told:
+                if told.event in _DELIVERIES:
+                    self._tell(_receipt(told))
+            done = self._spool.place / "returns" / "done"
+            lines = [json.dumps([told.letter, told.event, told.on.isoformat(), told.reason]) for told in found.told]
+            with (done / "told.jsonl").open("a", encoding="utf-8") as ledger:
+                ledger.writelines(f"{line}\n" for line in lines)
+            findings = [finding.document() for finding in found.findings]
+            (done / f"{file.stem}.findings.json").write_text(json.dumps(findings, ensure_ascii=False, indent=1) + "\n", "utf-8")
+            file.replace(done / file.name)
+            logger.info("list of the print house: %s, %d findings", dict(found.counts), len(findings))
+
+    def _told(self) -> list[Told]:
+        ledger = self._spool.place / "returns" / "done" / "told.jsonl"
+        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
+        rows = (json.loads(line) for line in lines)
+        return [Told(letter, event, date.fromisoformat(on), reason) for letter, event, on, reason in rows]
+
+
+def _letter(attempt: str, permit: Permit, message: Message, at: datetime) -> Letter:
+    details = message.details
+    return Letter(
+        id=letter_id(attempt), on=date.fromisoformat(details["on"]) if "on" in details else at.date(), lang=message.lang,
+        address=tuple(line.strip() for line in message.to.splitlines() if line.strip()), subject=message.subject,
+        text=message.text, reference=details.get("reference", ""), link=details.get("link", ""),
+        visit=permit.attempt.channel is Channel.VISIT,
+    )  # fmt: skip
+
+
+def _receipt(told: Told) -> Receipt:
+    """What a line of a list means: sent back, or spoiled before it was posted; of whom, the records know by the letter's id."""
+    return Receipt(
+        "", _DELIVERIES[told.event], told.reason or told.event, permanent=told.address_at_fault, references=(told.letter,),
+        at=datetime.combine(told.on, time(), UTC),
+    )  # fmt: skip
