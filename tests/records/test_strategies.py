@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from anhuan.records.strategy import Proposal, Simulation, StrategyState, StrategyVersion, live_on, proposals_of
+from anhuan.records.circumstance import PointFinding
+from anhuan.records.consent import OptOut
+from anhuan.records.customer import ContactPoint
+from anhuan.records.strategy import Proposal, Simulation, StrategyState, StrategyVersion, conduct, live_on, proposals_of
 
 pytestmark = pytest.mark.django_db
 
@@ -101,3 +105,51 @@ def test_proposals_of_a_customer_come_newest_first_with_their_version() -> None:
     assert [each.business_date for each in found] == [DAY + timedelta(days=2), DAY + timedelta(days=1)]
     assert found[0].version.title == "cards/1"
     assert proposals_of("C2") == []
+
+
+# --- what a strategy is told of conduct ---------------------------------------------------------------------------
+
+
+def point(customer_id: str, kind: str, **more: Any) -> UUID:
+    made = ContactPoint.objects.create(
+        point_id=uuid4(), customer_id=customer_id, kind=kind, key_id=1, sealed=b"", fingerprint=uuid4(),
+        **({"party": "debtor"} | more),
+    )  # fmt: skip
+    return made.point_id
+
+
+def learnt(customer_id: str, **more: Any) -> dict[str, Any]:
+    return {"id": uuid4(), "customer_id": customer_id, "at": AT, "recorded_at": AT, "by": "wang"} | more
+
+
+def reach() -> dict[str, tuple[Any, ...]]:
+    """By customer: by phone, by text, by e-mail, by letter."""
+    rows = conduct(DAY, at=AT + timedelta(hours=1), zone="Asia/Shanghai").to_pylist()
+    return {row["customer_id"]: tuple(row[f"reach{name}"] for name in ("able", "_sms", "_email", "_letter")) for row in rows}
+
+
+def test_a_strategy_is_told_which_channels_reach_a_customer() -> None:
+    for kind in ("mobile", "email", "address"):
+        point("C1", kind)
+    point("C2", "phone")
+    assert reach() == {"C1": (True, True, True, True), "C2": (True, False, False, False)}
+
+
+@pytest.mark.parametrize("more", [{"valid": False}, {"absent_since": DAY}, {"party": "spouse"}])
+def test_a_point_that_is_no_good_or_not_hers_does_not_reach_her(more: dict[str, Any]) -> None:
+    point("C1", "mobile", **more)
+    point("C1", "address")
+    assert reach() == {"C1": (False, False, False, True)}
+
+
+def test_a_number_found_wrong_or_a_channel_refused_does_not_reach_her() -> None:
+    PointFinding.objects.create(**learnt("C1", kind="wrong_number", point_id=point("C1", "mobile")))
+    point("C1", "phone")
+    OptOut.objects.create(**learnt("C2", channel="sms", written=False))
+    point("C2", "mobile")
+    assert reach() == {"C1": (True, False, False, False), "C2": (True, False, False, False)}
+
+
+def test_who_has_no_point_on_file_is_not_said_to_be_out_of_reach() -> None:
+    OptOut.objects.create(**learnt("C1", channel="sms", written=False))
+    assert reach() == {}

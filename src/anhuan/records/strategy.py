@@ -176,7 +176,8 @@ def proposals_of(customer_id: str, *, limit: int = 200) -> Sequence[Proposal]:
 _CONDUCT = """
 SELECT customer_id, h.hold::text AS hold, coalesce(h.hardship, false) AS hardship, coalesce(h.legal_open, false) AS legal_open,
        p.promise_in_days, coalesce(p.broken, 0)::integer AS broken_promises, c.days_since_contact,
-       coalesce(c.demands, 0)::integer AS effective_demands, c.days_since_demand
+       coalesce(c.demands, 0)::integer AS effective_demands, c.days_since_demand,
+       r.reachable, r.reach_sms, r.reach_email, r.reach_letter
 FROM (SELECT customer_id, (array_agg(kind ORDER BY begins, hold_id))[1] AS hold, bool_or(kind = 'hardship') AS hardship,
              bool_or(kind = 'litigation') AS legal_open
       FROM records_hold WHERE begins <= %(at)s AND (ends IS NULL OR ends > %(at)s)
@@ -193,6 +194,19 @@ FULL JOIN (SELECT customer_id, %(day)s - (max(started_at) AT TIME ZONE %(zone)s)
              AND NOT (actor = %(ours)s AND started_at >= coalesce(%(replayed)s::timestamptz, 'infinity'))
              AND (started_at AT TIME ZONE %(zone)s)::date <= %(day)s
            GROUP BY 1) c USING (customer_id)
+FULL JOIN (SELECT customer_id, bool_or(good AND kind IN ('mobile', 'phone') AND NOT 'call' = ANY(refused)) AS reachable,
+                  bool_or(good AND kind = 'mobile' AND NOT 'sms' = ANY(refused)) AS reach_sms,
+                  bool_or(good AND kind = 'email' AND NOT 'email' = ANY(refused)) AS reach_email,
+                  bool_or(good AND kind = 'address' AND NOT 'letter' = ANY(refused)) AS reach_letter
+           FROM (SELECT customer_id, kind, valid IS NOT FALSE AND absent_since IS NULL AND point_id NOT IN (
+                          SELECT point_id FROM records_pointfinding
+                          WHERE kind IN ('wrong_number', 'unreachable') AND recorded_at <= %(at)s) AS good,
+                        coalesce(refused, '{}') AS refused
+                 FROM records_contactpoint LEFT JOIN (
+                   SELECT customer_id, array_agg(channel::text) AS refused FROM records_optout
+                   WHERE point_id IS NULL AND recorded_at <= %(at)s GROUP BY 1) o USING (customer_id)
+                 WHERE party = 'debtor') points
+           GROUP BY 1) r USING (customer_id)
 """
 
 
@@ -200,8 +214,10 @@ def conduct(day: date, *, at: datetime, zone: str, replayed: datetime | None = N
     """What holds, promises and contacts say of customers up to business date `day`, holds as they stand at `at`.
 
     customer_id, hold (the kind of the oldest), hardship, legal_open, promise_in_days, broken_promises, days_since_contact,
-    effective_demands (conversations of ours that were effective), days_since_demand; who has none of these has no row. A replay
-    leaves out the bank's own contacts from the instant `replayed` on: it puts others in their place.
+    effective_demands (conversations of ours that were effective), days_since_demand; reachable (by phone), reach_sms, reach_email,
+    reach_letter: whether a point of her own is on file that was not found wrong, by a channel she has not refused altogether; NULL
+    where no point is on file. Who has none of these has no row. A replay leaves out the bank's own contacts from the instant
+    `replayed` on: it puts others in their place.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('work_mem', '128MB', true)")

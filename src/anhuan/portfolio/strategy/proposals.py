@@ -40,7 +40,7 @@ CONDUCT: Mapping[str, tuple[str, Any]] = {
     "hold": ("string", None),
     "hardship": ("boolean", False),
     "legal_open": ("boolean", False),
-    "reachable": ("boolean", True),
+    **dict.fromkeys(("reachable", "reach_sms", "reach_email", "reach_letter"), ("boolean", True)),
     "promise_in_days": ("int32", None),
     "broken_promises": ("int16", 0),
     "days_since_contact": ("int32", None),
