@@ -85,16 +85,16 @@ check: setup  ## style, types, who may import whom, migrations
 	look $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run --settings anhuan.settings; \
 	test -z "$$failed" || { echo "anhuan: not in order:$$failed" >&2; exit 1; }
 
-# The only Debian packages of the house: a browser, and Chinese letters for it to draw.
+# The only Debian packages of the house: a browser, the face that it and the letters are set in, and readers of printed pages.
 browser:
-	@if command -v chromium >/dev/null && fc-list :lang=zh-cn 2>/dev/null | grep -qi noto; then :; \
+	@if { command -v chromium && command -v pdftotext && command -v zbarimg && fc-list :lang=zh-cn | grep -i noto; } >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "anhuan: installing chromium and fonts-noto-cjk for the browser tests"; \
-	  { apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null 2>&1 \
-	    || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null; }; } \
-	    || echo "anhuan: they could not be installed; the browser tests will be skipped" >&2; \
+	  echo "anhuan: installing chromium, fonts-noto-cjk, poppler-utils and zbar-tools for the tests of pages"; \
+	  { apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig poppler-utils zbar-tools >/dev/null 2>&1 \
+	    || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig poppler-utils zbar-tools >/dev/null; }; } \
+	    || echo "anhuan: they could not be installed; the tests of pages will be skipped" >&2; \
 	else \
-	  echo "anhuan: the browser tests will be skipped; they need: sudo apt-get install chromium fonts-noto-cjk" >&2; \
+	  echo "anhuan: the tests of pages will be skipped; they need: sudo apt-get install chromium fonts-noto-cjk poppler-utils zbar-tools" >&2; \
 	fi
 
 # The extra `spark`, from a lock of its own, and the Java it runs on. It is large: nothing but `test-all` asks for it.

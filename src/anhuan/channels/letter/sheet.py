@@ -55,15 +55,20 @@ class Letterhead:
 
 def read_letterhead(path: Path) -> Letterhead:
     """A letterhead from its TOML file. ValueError, saying which key, where it is none."""
-    told = tomllib.loads(path.read_text(encoding="utf-8"))
-    window = told.pop("window", "din-5008-b")
+    return letterhead(path.read_text(encoding="utf-8"), name=path.name)
+
+
+def letterhead(toml: str, *, name: str = "letterhead") -> Letterhead:
+    """A letterhead from TOML; `name` stands before what is wrong with it."""
     try:
+        told = tomllib.loads(toml)
+        window = told.pop("window", "din-5008-b")
         placed = WINDOWS[window] if isinstance(window, str) else Window(**window)
         if "seal" in told:
             told["seal"] = (told["seal"]["ring"], told["seal"]["line"])
         return Letterhead(window=placed, **told)
-    except (KeyError, TypeError) as wrong:
-        raise ValueError(f"{path.name}: {wrong}") from None
+    except (KeyError, TypeError, tomllib.TOMLDecodeError) as wrong:
+        raise ValueError(f"{name}: {wrong}") from None
 
 
 @dataclass(frozen=True, slots=True)
