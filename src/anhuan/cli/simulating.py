@@ -144,8 +144,11 @@ def _beside(against: str | None, *, as_json: bool) -> StrategyVersion | None:
 
 def _candidate(model: str, decision: str | None, beside: StrategyVersion | None, *, as_json: bool) -> StrategyVersion:
     """A file, else a version of an installation."""
-    from anhuan.acts import strategy
+    import ibis
+
+    from anhuan.acts import strategy as acts
     from anhuan.clockwork import simulating
+    from anhuan.portfolio import strategy
     from anhuan.rulebook.tables.model import Model
 
     file = Path(model)
@@ -157,7 +160,10 @@ def _candidate(model: str, decision: str | None, beside: StrategyVersion | None,
         read = file.read_bytes()
     except OSError as wrong:
         usage("bad_input", f"无法读取 {file}：{wrong.strerror}", f"cannot read {file}: {wrong.strerror}", as_json=as_json)
-    return simulating.of_model(read, name=file.name, decision=strategy.decision_of(Model(read), decision), like=beside)
+    parsed = Model(read)
+    asked = acts.decision_of(parsed, decision)
+    strategy.propose(ibis.table(strategy.INPUTS, name="inputs"), parsed, asked)  # told before any night is opened
+    return simulating.of_model(read, name=file.name, decision=asked, like=beside)
 
 
 def _replayed(
