@@ -42,7 +42,7 @@ def held(customer_id: str, *, at: datetime, by: str) -> Iterator[Held]:
     """A transaction that holds the customer from its beginning; left by an exception, nothing of it stays."""
     with transaction.atomic():
         has_case, last = facts.hold(customer_id)
-        yield Held(customer_id, has_case, _not_before(last, at), by)
+        yield Held(customer_id, has_case, not_before(last, at), by)
 
 
 @contextmanager
@@ -50,11 +50,12 @@ def held_and_known(customer_id: str, *, back: timedelta, at: datetime, by: str) 
     """Likewise, with what is known of her then; contacts are told as far `back` as that."""
     with transaction.atomic():
         has_case, last, known = facts.hold_and_know(customer_id, at=at, since=at - back)
-        customer = Held(customer_id, has_case, _not_before(last, at), by)
+        customer = Held(customer_id, has_case, not_before(last, at), by)
         if customer.at != at:
             known = facts.known_of(customer_id, at=customer.at, since=customer.at - back)
         yield customer, known
 
 
-def _not_before(last: datetime | None, at: datetime) -> datetime:
+def not_before(last: datetime | None, at: datetime) -> datetime:
+    """The instant of an act: that of the customer's last event where the act took its own while it waited for her."""
     return last if last is not None and at < last <= at + _OVERTAKEN else at

@@ -8,7 +8,7 @@ left the house, and one whose result nobody knows counts for ever and is never m
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,9 +16,9 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
-from anhuan.acts.customer import Held, held, held_and_known
+from anhuan.acts.customer import Held, held, held_and_known, not_before
 from anhuan.acts.fitness import fault, faults_of, result_faults
 from anhuan.core import gate
 from anhuan.core.facts import MAIN_POINT, Attempt
@@ -269,6 +269,40 @@ def complete(
             "contact.completed", {"contact": str(contact_id), "line_result": line_result or "", "outcome": outcome or ""}
         )
     return []
+
+
+def complete_many(contact_ids: Collection[UUID], *, at: datetime, by: str) -> None:
+    """`complete` for messages that were taken, in a few statements; those closed before stay as they are."""
+    with transaction.atomic(), facts.quick() as cursor:
+        cursor.execute(_HOLD_ALL, [list(contact_ids)])
+        held_ones = {customer_id: (has_case, not_before(last, at)) for customer_id, has_case, last in cursor.fetchall()}
+        instants = [instant for _, instant in held_ones.values()]
+        cursor.execute(_COMPLETE_ALL, [list(held_ones), instants, list(contact_ids)])
+        completed = sorted((customer_id, str(contact_id)) for contact_id, customer_id in cursor.fetchall())
+        told = [(customer, {"contact": contact, "line_result": "", "outcome": ""}) for customer, contact in completed]
+        on_cases = [(customer, json.dumps(body), held_ones[customer][1]) for customer, body in told if held_ones[customer][0]]
+        if on_cases:
+            cursor.execute(_REMEMBER_ALL, [by, *map(list, zip(*on_cases, strict=True))])
+    for customer, body in told:
+        if not held_ones[customer][0]:
+            Held(customer, has_case=False, at=held_ones[customer][1], by=by).remember("contact.completed", body)
+
+
+_HOLD_ALL = """
+SELECT c.customer_id, h.has_case, h.last
+FROM (SELECT DISTINCT customer_id FROM records_contact WHERE contact_id = ANY(%s::uuid[]) ORDER BY customer_id) c,
+     LATERAL records_customer_hold(c.customer_id) h
+"""
+_COMPLETE_ALL = """
+UPDATE records_contact c SET state = 'completed', line_result = '', outcome = '', closed_at = n.at
+FROM unnest(%s::text[], %s::timestamptz[]) n (customer_id, at)
+WHERE c.customer_id = n.customer_id AND c.contact_id = ANY(%s::uuid[]) AND c.closed_at IS NULL
+RETURNING c.contact_id, c.customer_id
+"""
+_REMEMBER_ALL = """
+SELECT records_event_append(n.customer, 'contact.completed', n.body, n.at, %s)
+FROM unnest(%s::text[], %s::jsonb[], %s::timestamptz[]) n (customer, body, at)
+"""
 
 
 @cache

@@ -8,6 +8,7 @@ any order: a message never goes back on its way. Does not know any protocol.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from anhuan.acts import consent, dispatch, outbox
 from anhuan.channels.email.bounces import Bounce, Kind
@@ -49,11 +50,53 @@ def settle(heard: Iterable[Heard], *, at: datetime, by: str = BY) -> int:
     receipts = list(heard)
     with transaction.atomic():
         found = _items(receipts)
+        times = Counter(item.item_id for item in found.values() if item is not None)
+        plain = {
+            number
+            for number, item in found.items()
+            if item is not None
+            and item.state == ItemState.STARTED
+            and times[item.item_id] == 1
+            and receipts[number].delivery in _PLAIN
+        }
+        _settle_plain([(item, receipts[number]) for number, item in found.items() if item and number in plain], at=at, by=by)
         for number, receipt in sorted(enumerate(receipts), key=lambda each: _order(each, found)):
             item = found[number]
-            if item is not None:
+            if item is not None and number not in plain:
                 _settle(item, receipt, at=at, by=by)
     return sum(item is not None for item in found.values())
+
+
+_PLAIN = {Delivery.TAKEN: ItemState.SENT, Delivery.DELIVERED: ItemState.DELIVERED}
+"""What most first receipts say: nothing follows but that the contact is made."""
+
+
+def _settle_plain(pairs: Sequence[tuple[OutboxItem, Heard]], *, at: datetime, by: str) -> None:
+    """First receipts of messages that were taken, as one set."""
+    if not pairs:
+        return
+    dispatch.complete_many([item.contact_id for item, _ in pairs if item.contact_id], at=at, by=by)
+    for item, heard in pairs:
+        item.state, item.code, item.worker, item.changed_at = _PLAIN[heard.delivery], heard.code[:80], None, at
+        item.parts = heard.parts
+    told = [(item.item_id, item.state, item.code, item.parts) for item, _ in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, [at, *map(list, zip(*told, strict=True))])
+    Receipt.objects.bulk_create([_receipt(item, heard, at) for item, heard in pairs])
+
+
+_MARK = """
+UPDATE records_outboxitem i SET state = n.state, code = n.code, parts = n.parts, worker = NULL, changed_at = %s
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::smallint[]) n (item_id, state, code, parts) WHERE i.item_id = n.item_id
+"""
+
+
+def _receipt(item: OutboxItem, heard: Heard, at: datetime) -> Receipt:
+    reference = heard.references[0][:100] if heard.references else ""
+    return Receipt(
+        item=item, delivery=heard.delivery.value, code=heard.code[:80], permanent=heard.permanent, reference=reference,
+        at=heard.at, heard_at=at,
+    )  # fmt: skip
 
 
 def _order(each: tuple[int, Heard], found: Mapping[int, OutboxItem | None]) -> tuple[str, int]:
@@ -81,11 +124,11 @@ def _items(receipts: Sequence[Heard]) -> dict[int, OutboxItem | None]:
 
 
 def _settle(item: OutboxItem, heard: Heard, *, at: datetime, by: str) -> None:
-    reference = heard.references[0] if heard.references else ""
-    told = {"delivery": heard.delivery.value, "code": heard.code[:80], "reference": reference[:100], "at": heard.at}
-    if heard.at is not None and Receipt.objects.filter(item=item, **told).exists():
+    receipt = _receipt(item, heard, at)
+    said = Receipt.objects.filter(item=item, delivery=receipt.delivery, code=receipt.code, reference=receipt.reference)
+    if said.filter(at=receipt.at).exists():
         return
-    Receipt.objects.create(item=item, permanent=heard.permanent, heard_at=at, **told)
+    receipt.save()
     if item.contact_id is None:
         return
     state = _SETTLERS[heard.delivery](item, heard, at, by)

@@ -7,10 +7,11 @@ approves it. What law asks of a text beyond the gate stands in `disclosures.yaml
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,41 @@ def ready(wording: Wording, values: Mapping[str, Any]) -> Filled | tuple[Fault, 
     filled = fill(wording, values)
     if not isinstance(filled, Filled):
         return filled
-    found = tuple(Fault(one.kind, part, one.reason_zh, one.reason_en) for part, one in check(filled))
-    return found or filled
+    said = {name: value for name, value in values.items() if _says_something(wording, name)}
+    return _against(wording.fingerprint, json.dumps(said, default=str, sort_keys=True), _Unhashed(wording, said)) or filled
+
+
+_PLAIN = frozenset({"money", "date", "count", "tail", "rate"})
+"""Types whose values are figures: whatever they are, they say nothing the check of phrases could mind."""
+
+
+def _says_something(wording: Wording, name: str) -> bool:
+    value = wording.values[name]
+    types = {column["is"] for column in value.columns.values()} or {value.type}
+    return not types <= _PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class _Unhashed:
+    """A wording and values, for a cache that knows them by other arguments."""
+
+    wording: Wording
+    said: Mapping[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unhashed)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=10_000)
+def _against(_fingerprint: str, _said: str, told: _Unhashed) -> tuple[Fault, ...]:
+    """What the check of phrases has against a wording that says these values, with examples for figures."""
+    filled = fill(told.wording, examples(told.wording) | dict(told.said))
+    if not isinstance(filled, Filled):
+        return filled
+    return tuple(Fault(one.kind, part, one.reason_zh, one.reason_en) for part, one in check(filled))
 
 
 def check(filled: Filled) -> Iterator[tuple[str, WordingFinding]]:
