@@ -64,6 +64,7 @@ class TinyBank:
         replaces: int | None = None,
         day: date | None = None,
         names: Mapping[str, str] | None = None,
+        flags: Mapping[str, str] | None = None,
     ) -> Path:
         """Write a delivery and return its folder."""
         day = day or FIRST_DAY + timedelta(days=number - 1)
@@ -72,7 +73,10 @@ class TinyBank:
         folder.mkdir(parents=True)
         people = sorted({card.customer_id for card in cards})
         rows = {
-            "customers.csv": [self._customer(person, (names or {}).get(person, "王小明")) for person in people],
+            "customers.csv": [
+                [*self._customer(person, (names or {}).get(person, "王小明")), (flags or {}).get(person, "")]
+                for person in people
+            ],
             "contact_points.csv": [self._phone(person) for person in people],
             "accounts.csv": [self._account(card, day) for card in cards],
             "payments.csv": [[p.payment_id, p.account_id, day, p.effective_on, p.amount, p.kind, "", "bank"] for p in payments],
@@ -98,7 +102,7 @@ class TinyBank:
         return {"name": file.name, "rows": len(rows), "sha256": digest}
 
     def _customer(self, person: str, name: str) -> list[object]:
-        return [person, name, "passport", f"E{person}", "1990-01-02", "m", "zh-CN", "Asia/Shanghai", "", "示例公司", "mass", ""]
+        return [person, name, "passport", f"E{person}", "1990-01-02", "m", "zh-CN", "Asia/Shanghai", "", "示例公司", "mass"]
 
     def _phone(self, person: str) -> list[object]:
         number = int(hashlib.sha256(person.encode()).hexdigest(), 16) % 10**8

@@ -28,7 +28,13 @@ HOUR = timedelta(hours=1)
 
 def again(other: Law, *, then: Law = LAW, **how: Any) -> Replay:
     day = timedelta(days=2)
+    how.setdefault("filed", undated)
     return replay.replay(MORNING - day, MORNING + day, then=lambda _at, _packs: then, other=lambda _at: other, **how)
+
+
+def undated(asked: Any) -> list[None]:
+    """No files of earlier nights are at hand."""
+    return [None] * len(asked)
 
 
 def stricter(rule_id: str, **values: Any) -> Law:
@@ -88,7 +94,7 @@ def test_what_became_known_later_is_not_held_against_a_contact() -> None:
     # The law then had no such rule: it is asked of the contact, by what was known then.
     told = replay.replay(
         MORNING - HOUR, later, then=lambda _at, _packs: replace(without, fingerprint=LAW.fingerprint),
-        other=lambda _at: replace(LAW, fingerprint="with"),
+        other=lambda _at: replace(LAW, fingerprint="with"), filed=undated,
     )  # fmt: skip
     assert (told.asked, told.differences) == (1, [])
 
@@ -135,6 +141,35 @@ def test_a_flag_set_since_says_nothing_on_its_topic_under_any_law() -> None:
     assert (answer.asked, answer.drifted, answer.differences) == (1, 1, [])
 
 
+@pytest.mark.parametrize(
+    ("files", "undated_ones", "drifted", "refused"),
+    [
+        ({"customer": [["Asia/Shanghai", []]], "account": [["A1", "none", None]]}, 0, 0, 0),
+        ({"customer": [["Asia/Shanghai", ["bankrupt"]]], "account": [["A1", "none", None]]}, 0, 0, 1),
+        ({"customer": [["Asia/Shanghai", []]], "account": [["A1", "dispute", None]]}, 0, 0, 1),
+        ({"customer": [["Asia/Tokyo", []]], "account": []}, 0, 0, 0),
+        (None, 1, 0, 1),
+    ],
+)
+def test_the_banks_files_are_those_of_the_night_in_force_then(
+    files: Any, undated_ones: int, drifted: int, refused: int
+) -> None:
+    mobile = desk.customer()
+    holds = {f"hold-{kind}" for kind in HoldKind}
+    then = replace(LAW, rules=tuple(rule for rule in LAW.rules if rule.id not in holds), fingerprint=LAW.fingerprint)
+    call(MORNING, point=mobile)
+    Customer.objects.update(flags=["bankrupt"])
+    asked: list[Any] = []
+
+    def filed(questions: Any) -> list[Any]:
+        asked.extend(questions)
+        return [files]
+
+    answer = again(replace(LAW, fingerprint="with holds"), then=then, filed=filed)
+    assert asked == [("C1", MORNING)]
+    assert (answer.undated, answer.drifted, len(answer.differences)) == (undated_ones, drifted, refused)
+
+
 def test_rules_edited_since_leave_nothing_to_compare_with_and_all_are_asked() -> None:
     mobile = desk.customer()
     call(MORNING, point=mobile)
@@ -172,7 +207,7 @@ def test_a_limit_ends_the_judging_and_says_how_far_it_came() -> None:
     told: list[tuple[str, int, int]] = []
     answer = again(LATER, limit=2, progress=lambda *step: told.append(step))
     assert (answer.contacts, answer.judged, len(answer.differences)) == (3, 2, 2)
-    assert told == [("replay", 1, 3), ("replay", 2, 3)]
+    assert told == [("replay", 2, 3)]
 
 
 def test_contacts_are_read_in_batches_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:

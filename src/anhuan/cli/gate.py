@@ -168,6 +168,7 @@ def gate_replay(
     """Judge recorded contacts again under another law and list what would have been refused; exit code 1 if anything."""
     begins, ends = (_date(text, as_json=as_json) for text in (first, last))
     start()
+    from anhuan.acts import filed
     from anhuan.acts import law as laws
     from anhuan.records.replay import replay
     from anhuan.rulebook.statutes import RulebookError
@@ -180,7 +181,7 @@ def gate_replay(
         usage("bad_law", f"--law 应写作 包[,包][@日期]，收到 {law}", f"--law is PACK[,PACK][@DATE], not {law}", as_json=as_json)
     with progress_bars() as progress:
         answer = replay(
-            laws.day(begins)[0], laws.day(ends)[1], then=laws.then, other=other, progress=progress
+            laws.day(begins)[0], laws.day(ends)[1], then=laws.then, other=other, filed=filed.rows, progress=progress
         ).document()  # fmt: skip
     if as_json:
         print_json({"from": first, "to": last, "law": law, **answer})

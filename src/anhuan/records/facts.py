@@ -141,21 +141,25 @@ class Known:
     delivered: bool
 
 
-def facts_for(customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None) -> Facts:
+def facts_for(
+    customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None, filed: Rows | None = None
+) -> Facts:
     """The facts of one customer as of `at`; with `known`, only what had been recorded by then, for a replay.
 
-    What the bank's files say (accounts, points, flags) is always of the latest night. Hold her (`hold`) first where the answer
-    must stay true.
+    What the bank's files say (accounts, points, flags) is of the latest night, but for the rows of `filed`, which stand in their
+    place: `customer`, and those of the `account`s it holds. Hold her (`hold`) first where the answer must stay true.
     """
-    return known_of(customer_id, at=at, known=known, since=since).facts
+    return known_of(customer_id, at=at, known=known, since=since, filed=filed).facts
 
 
-def known_of(customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None) -> Known:
+def known_of(
+    customer_id: str, *, at: datetime, known: datetime | None = None, since: datetime | None = None, filed: Rows | None = None
+) -> Known:
     """See `facts_for`."""
     with quick() as cursor:
         _prepare(cursor)
         cursor.execute(f"EXECUTE {_FACTS}", [customer_id, at, known or _ALL_KNOWN, since or at - WINDOW])
-        return _known(cursor.fetchall()[0])
+        return _known(cursor.fetchall()[0], filed)
 
 
 _FACTS = "facts_of_one (%s, %s, %s, %s)"
@@ -168,8 +172,11 @@ def _prepare(cursor: psycopg.ClientCursor[Any]) -> None:
         _prepared.add(cursor.connection)
 
 
-def _known(row: Sequence[Any]) -> Known:
+def _known(row: Sequence[Any], filed: Rows | None = None) -> Known:
     rows = {name: cell for name, cell in zip(_SOURCES, row, strict=True) if cell}
+    if filed:
+        accounts = {account[0]: account for name in (rows, filed) for account in name.get("account", ())}
+        rows |= {**filed, "account": [accounts[account] for account in sorted(accounts)]}
     return Known(
         facts=told.facts(rows),
         placed={account: placed for account, _, placed in rows.get("account", ()) if placed},

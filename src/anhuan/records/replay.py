@@ -4,14 +4,15 @@ Reads only. Judged are contacts that had a permit, the bank's own and those an a
 keeps, at the instant it was given, by what was known just before: so the contact itself is left out. Rules that are the same
 in both laws are not asked again, for they said yes; with the same law, therefore, nothing changes and nothing is read.
 
-What the bank's files say (accounts, points, flags) is always of the latest night; an account or a point of the attempt that they no
-longer hold is put back. Where the law of then, asked today, refuses on a topic, the files have changed: what the other law says on
-that topic is said of the files, not of the law, and is counted as `drifted`.
+What the bank's files said of a customer and her accounts is of the night in force then, as far as `filed` finds it; the rest, and
+her contact points, are of the latest night, and an account or a point of the attempt that is no longer on file is put back. Where
+the law of then, asked today, refuses on a topic, the files have changed: what the other law says on that topic is said of the
+files, not of the law, and is counted as `drifted`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,11 +25,13 @@ from anhuan.core.facts import Attempt, Debt, Facts, Point
 from anhuan.core.law import Law, Reason, Rule
 from anhuan.core.vocabulary import Party, PointKind
 from anhuan.records import attempt as attempts
-from anhuan.records import facts
+from anhuan.records import facts, told
 from anhuan.records.contact import Contact, Permit, State
 
 LawAt = Callable[[datetime, tuple[str, ...] | None], Law]
 """The law at an instant; of these packs, or None: of the ones asked for."""
+Filed = Callable[[Sequence[tuple[str, datetime]]], Sequence[told.Rows | None]]
+"""Of each customer at an instant, what the bank's files said of her on the night in force then; None: nobody can tell."""
 Progress = Callable[[str, int, int], None]
 
 _JUST_BEFORE = timedelta(microseconds=1)
@@ -71,23 +74,24 @@ class Replay:
 
     `judged` is less than `contacts` where a limit was given. `asked`: those judged by facts, because a rule about them differs.
     `unrebuilt`: those of whose law of then another fingerprint is on record, for the bank's own rules were changed since; they
-    are asked every rule. `drifted`: see above.
+    are asked every rule. `undated`: those of whom the files of their night are not at hand. `drifted`: see above.
     """
 
     contacts: int = 0
     judged: int = 0
     asked: int = 0
     unrebuilt: int = 0
+    undated: int = 0
     drifted: int = 0
     differences: list[Difference] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in ("contacts", "judged", "asked", "unrebuilt", "drifted")}
-        return {**told, "changed": len(self.differences), "differences": [each.document() for each in self.differences]}
+        counted = {name: getattr(self, name) for name in ("contacts", "judged", "asked", "unrebuilt", "undated", "drifted")}
+        return {**counted, "changed": len(self.differences), "differences": [each.document() for each in self.differences]}
 
 
 def replay(
-    start: datetime, end: datetime, *, then: LawAt, other: Callable[[datetime], Law], limit: int | None = None,
+    start: datetime, end: datetime, *, then: LawAt, other: Callable[[datetime], Law], filed: Filed, limit: int | None = None,
     progress: Progress | None = None,
 ) -> Replay:  # fmt: skip
     """Judge again the contacts that started from `start` to just before `end` under `other`, of the instant of each.
@@ -99,29 +103,50 @@ def replay(
     contacts = contacts.exclude(state=State.VOID).order_by("started_at", "contact_id")
     answer = Replay(contacts=contacts.count())
     changed = _Changed()
-    for contact, permit in _permits(contacts):
-        if limit is not None and answer.asked >= limit:
-            break
-        was, now = then(permit.at, tuple(permit.packs)), other(permit.at)
-        _judge_again(contact, permit, answer, was=was, now=now, changed=changed)
-        answer.judged += 1
+    for batch in _permits(contacts):
+        questions: list[_Question] = []
+        for contact, permit in batch:
+            if limit is not None and answer.asked >= limit:
+                break
+            was, now = then(permit.at, tuple(permit.packs)), other(permit.at)
+            questions += _questions(contact, permit, answer, was=was, now=now, changed=changed)
+            answer.judged += 1
+        on_file = filed([(question.permit.customer_id, question.permit.at) for question in questions])
+        for question, rows in zip(questions, on_file, strict=True):
+            _judge_again(question, rows, answer)
         if progress is not None:
             progress("replay", answer.judged, answer.contacts)
+        if limit is not None and answer.asked >= limit:
+            break
     return answer
 
 
-def _permits(contacts: QuerySet[Contact]) -> Iterator[tuple[Contact, Permit]]:
+def _permits(contacts: QuerySet[Contact]) -> Iterator[list[tuple[Contact, Permit]]]:
     """All these contacts in their order with their permits, some thousands at a time, with no cursor held open in between."""
     rest = contacts
     while batch := list(rest.only("contact_id", "permit_id", "started_at", "point_kind")[:_BATCH]):
         found = Permit.objects.in_bulk([contact.permit_id for contact in batch])
-        yield from ((contact, found[contact.permit_id]) for contact in batch if contact.permit_id is not None)
+        yield [(contact, found[contact.permit_id]) for contact in batch if contact.permit_id is not None]
         last = batch[-1]
         rest = contacts.filter(Q(started_at__gt=last.started_at) | Q(started_at=last.started_at, pk__gt=last.pk))
 
 
-def _judge_again(contact: Contact, permit: Permit, answer: Replay, *, was: Law, now: Law, changed: _Changed) -> None:
-    """Ask the rules that differ, and the law of then where one of them refuses."""
+@dataclass(frozen=True)
+class _Question:
+    """A contact to be judged by its facts: by the `rules` that differ, and where one refuses by the law of then (`was`)."""
+
+    contact: Contact
+    permit: Permit
+    attempt: Attempt
+    rules: Law
+    was: Law | None
+    now: Law
+
+
+def _questions(
+    contact: Contact, permit: Permit, answer: Replay, *, was: Law, now: Law, changed: _Changed
+) -> Iterator[_Question]:
+    """One, or none where the two laws cannot differ on the contact."""
     if permit.law == now.fingerprint:
         return
     attempt = attempts.read(permit.attempt)
@@ -133,21 +158,28 @@ def _judge_again(contact: Contact, permit: Permit, answer: Replay, *, was: Law, 
         return
     answer.asked += 1
     answer.unrebuilt += not rebuilt
+    yield _Question(contact, permit, attempt, rules, was if rebuilt else None, now)
+
+
+def _judge_again(question: _Question, filed: told.Rows | None, answer: Replay) -> None:
+    """Ask the rules that differ, and the law of then where one of them refuses."""
+    permit, attempt, now = question.permit, question.attempt, question.now
+    answer.undated += filed is None
     known = facts.facts_for(
-        permit.customer_id, at=permit.at, known=permit.at - _JUST_BEFORE, since=permit.at - facts.reach(now)
+        permit.customer_id, at=permit.at, known=permit.at - _JUST_BEFORE, since=permit.at - facts.reach(now), filed=filed
     )
-    known = _put_back(known, attempt, contact)
-    verdict = gate.check(attempt, known, rules, permit.at)
+    known = _put_back(known, attempt, question.contact)
+    verdict = gate.check(attempt, known, question.rules, permit.at)
     if isinstance(verdict, gate.Permit):
         return
-    base = gate.check(attempt, known, was, permit.at) if rebuilt else None
+    base = gate.check(attempt, known, question.was, permit.at) if question.was is not None else None
     changed_topics = {reason.rule.topic for reason in base.reasons} if isinstance(base, gate.Refusal) else set()
     reasons = tuple(reason for reason in verdict.reasons if reason.rule.topic not in changed_topics)
     if not reasons:
         answer.drifted += 1
         return
     answer.differences.append(
-        Difference(contact.contact_id, permit.customer_id, attempt, permit.at, permit.law, now.fingerprint, reasons)
+        Difference(question.contact.contact_id, permit.customer_id, attempt, permit.at, permit.law, now.fingerprint, reasons)
     )
 
 

@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from anhuan import clock
+from anhuan.acts import filed
 from anhuan.acts import law as laws
 from anhuan.core.law import Law
 from anhuan.core.vocabulary import Confidence, Force, RuleTopic
@@ -179,7 +180,7 @@ class Asked:
     def answer(self) -> Replay:
         """At most JUDGED contacts are judged by their facts."""
         return replay(
-            laws.day(self.first)[0], laws.day(self.last)[1], then=laws.then, limit=JUDGED,
+            laws.day(self.first)[0], laws.day(self.last)[1], then=laws.then, filed=filed.rows, limit=JUDGED,
             other=lambda at: laws.in_force(at, packs=self.packs or None, as_of=self.as_of),
         )  # fmt: skip
 
