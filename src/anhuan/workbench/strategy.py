@@ -116,9 +116,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Tried:
-    """A decision that was made for the row: what it came to, the rows that fired, and how the reader calls each."""
+    """A decision that was made for the row: what it came to, the rows that fired with their notes, and whether it has rows."""
 
     decision: str
+    table: bool
     values: tuple[tuple[str, str], ...]
     rows: tuple[tuple[int, str], ...]
 
@@ -137,7 +138,10 @@ def tried(request: HttpRequest, name: str, number: int) -> HttpResponse:
         context |= {
             "outcome": _values(outcome.output), "error": outcome.error, "asked": version.decision,
             "steps": [
-                Tried(step.decision, _values(step.value), tuple((n, _note(tables.get(step.decision), n)) for n in step.rules))
+                Tried(
+                    step.decision, bool(_policy(tables.get(step.decision))), _values(step.value),
+                    tuple((n, _note(tables.get(step.decision), n)) for n in step.rules),
+                )
                 for step in reversed(steps)
             ],
         }  # fmt: skip
@@ -149,6 +153,10 @@ def _values(value: Any) -> tuple[tuple[str, str], ...]:
     """A value as named parts: a context's entries, or itself without a name."""
     parts = value.items() if isinstance(value, dict) else [("", value)]
     return tuple((name, _feel(part)) for name, part in parts)
+
+
+def _policy(table: Decision | None) -> str:
+    return table.policy if table else ""
 
 
 def _note(table: Decision | None, number: int) -> str:
