@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar
 
 from django.db import models
@@ -77,7 +78,7 @@ class WordingVersion(models.Model):
     def title(self) -> str:
         return f"{self.key}/{self.number}"
 
-    @property
+    @cached_property
     def wording(self) -> Wording:
         """What it says. LookupError where a later release no longer reads it: nothing is sent by half."""
         wording, faults = read_document(self.document)

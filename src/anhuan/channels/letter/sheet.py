@@ -18,8 +18,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-MOST_LINES, MOST_SIGNS = 6, 60
-"""What an envelope's window has room for; a Chinese letter is as wide as two others."""
+MOST_LINES, MOST_SIGNS = 6, 42
+"""What an envelope's window has room for: lines, and signs before a line is broken; a Chinese one is as wide as two others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,9 @@ def address_trouble(lines: tuple[str, ...]) -> str:
     """Why the lines cannot stand in a window, in one machine word; "" when they can."""
     if len(lines) < 2:
         return "address_incomplete"
-    if len(lines) > MOST_LINES:
+    widths = [sum(2 if ord(sign) > 0x2E7F else 1 for sign in line) for line in lines]
+    if sum(-(-width // MOST_SIGNS) for width in widths) > MOST_LINES:
         return "address_too_long"
-    if any(sum(2 if ord(sign) > 0x2E7F else 1 for sign in line) > MOST_SIGNS for line in lines):
-        return "address_too_wide"
     return ""
 
 

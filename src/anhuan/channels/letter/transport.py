@@ -1,7 +1,7 @@
 """Letters and visit sheets as a transport: permits become batches for the print house, its lists become receipts.
 
 A letter is taken once its batch stands in the spool: then the print house answers for it. `Message.to` is the address, a line
-each, the addressee first; `details` may hold `on` (the letter's date), `reference`, and `link` for the square code. What cannot
+each; `details` may hold the addressee's `name`, `on` (the letter's date), `reference`, and `link` for the square code. What cannot
 be set (a sign without a glyph, an address too long for the window) fails alone; the rest of the batch is printed.
 """
 
@@ -153,9 +153,11 @@ class PrintHouse(Transport):
 
 def _letter(attempt: str, permit: Permit, message: Message, at: datetime) -> Letter:
     details = message.details
+    lines = [line.strip() for line in message.to.splitlines() if line.strip()]
+    name = details.get("name", "").strip()
     return Letter(
         id=letter_id(attempt), on=date.fromisoformat(details["on"]) if "on" in details else at.date(), lang=message.lang,
-        address=tuple(line.strip() for line in message.to.splitlines() if line.strip()), subject=message.subject,
+        address=tuple([name, *lines] if name and lines[:1] != [name] else lines), subject=message.subject,
         text=message.text, reference=details.get("reference", ""), link=details.get("link", ""),
         visit=permit.attempt.channel is Channel.VISIT,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
@@ -199,9 +200,8 @@ def read_document(told: Mapping[str, Any], *, line: int = 0) -> tuple[Wording | 
 
 
 def _wrong_head(told: Mapping[str, Any], line: int) -> Iterator[Fault]:
-    packs = tuple(sorted(path.name for path in STATUTES.iterdir() if path.is_dir()))
     known = {
-        "channel": tuple(channel.value for channel in PARTS), "language": LANGUAGES, "jurisdiction": packs,
+        "channel": tuple(channel.value for channel in PARTS), "language": LANGUAGES, "jurisdiction": _packs(),
         "purpose": tuple(purpose.value for purpose in Purpose),
     }  # fmt: skip
     if not NAME.fullmatch(str(told.get("name"))):
@@ -226,6 +226,11 @@ def _wrong_head(told: Mapping[str, Any], line: int) -> Iterator[Fault]:
             yield Fault("missing_part", name, f"缺少 {name}", f"{name} is missing", line)
     if not isinstance(told["discloses"], Mapping) or not isinstance(told["values"], Mapping):
         yield Fault("no_mapping", "values", "values 与 discloses 应为键值映射", "values and discloses are mappings", line)
+
+
+@cache
+def _packs() -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in STATUTES.iterdir() if path.is_dir()))
 
 
 def _unknown_key(key: str, line: int, known: frozenset[str]) -> Fault:
