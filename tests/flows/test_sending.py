@@ -53,7 +53,7 @@ def test_what_is_due_leaves_once_and_its_contact_is_completed(sender: Sender, tm
 def test_what_a_dead_sender_had_started_is_unknown_and_never_sent_again(sender: Sender, tmp_path: Path) -> None:
     campaign = outgoing.night([outgoing.customer(1)])
     with sending.sender() as other:
-        batch = sending.begin(campaign.pk, worker=other, law=law.in_force(MORNING), at=MORNING, by="t")
+        batch = sending.begin(campaign.pk, worker=other.worker, law=law.in_force(MORNING), at=MORNING, by="t")
         assert len(batch.ready) == 1
         assert sending.resolve_abandoned(at=MORNING, by="t") == 0  # it lives
     assert sending.resolve_abandoned(at=MORNING, by="t") == 1

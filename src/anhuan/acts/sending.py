@@ -58,17 +58,32 @@ class Batch:
 # --- who sends ----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Number:
+    """A sender's number, its own for as long as it lives; when it dies, however it dies, others can tell."""
+
+    worker: int
+    line: psycopg.Connection[Any]
+
+    def holds(self) -> bool:
+        """Whether others still see this sender alive; without, it must not send."""
+        try:
+            return self.line.execute("SELECT 1").fetchone() is not None
+        except psycopg.Error:
+            return False
+
+
 @contextmanager
-def sender() -> Iterator[int]:
-    """A number for a sender, its own for as long as it lives; when it dies, however it dies, others can tell."""
+def sender() -> Iterator[Number]:
+    """A number that no other sender has, until the end."""
     connection.ensure_connection()
-    with psycopg.connect(**_parameters(), autocommit=True) as own:
+    with psycopg.connect(**_parameters(), autocommit=True) as line:
         while True:
             worker = secrets.randbelow(1 << 31)
-            (got,) = own.execute("SELECT pg_try_advisory_lock(%s, %s)", [_WORKERS, worker]).fetchone() or (False,)
-            if got:
+            got = line.execute("SELECT pg_try_advisory_lock(%s, %s)", [_WORKERS, worker]).fetchone()
+            if got and got[0]:
                 break
-        yield worker
+        yield Number(worker, line)
 
 
 def _parameters() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from procrastinate.jobs import DeleteJobCondition
 from anhuan import clock
 from anhuan.acts import law, outbox, receipts, sending
 from anhuan.acts.carriers import Carriers
+from anhuan.acts.sending import Number
 from anhuan.channels.transport import Inbound, Receipt
 from anhuan.core.vocabulary import Channel
 from anhuan.records.outbox import Campaign
@@ -42,7 +43,7 @@ _LOOK_EVERY = 5
 class Sender:
     """One process that sends: its number, its transports, and whether it has been asked to stop."""
 
-    worker: int
+    number: Number
     carriers: Carriers
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -52,7 +53,7 @@ class Sender:
         taken = 0
         while campaign is not None and not self.stopping.is_set():
             at = clock.now()
-            batch = sending.begin(campaign_id, worker=self.worker, law=law.in_force(at), at=at, by=ACTOR)
+            batch = sending.begin(campaign_id, worker=self.number.worker, law=law.in_force(at), at=at, by=ACTOR)
             if not batch.taken:
                 break
             taken += batch.taken
@@ -71,7 +72,7 @@ class Sender:
         self.tell_health()
 
     def tell_health(self) -> None:
-        sending.tell_health(self.worker, self.carriers.health(), at=clock.now())
+        sending.tell_health(self.number.worker, self.carriers.health(), at=clock.now())
 
 
 _sender: Sender | None = None
@@ -90,8 +91,8 @@ def send_campaign(campaign_id: str) -> int:
 def opened(home: Path) -> Iterator[Sender]:
     """A sender with its transports, closed at the end. Raises `carriers.ChannelsRefused`."""
     carriers = Carriers(home, clock=clock.now, on_receipt=_on_receipt, on_inbound=_on_inbound)
-    with sending.sender() as worker:
-        sender = Sender(worker, carriers)
+    with sending.sender() as number:
+        sender = Sender(number, carriers)
         try:
             yield sender
         finally:
@@ -157,12 +158,18 @@ def _run(sender: Sender, *, wait: bool, concurrency: int) -> None:
         logger.info("asked to stop")
     finally:
         signal.signal(signal.SIGTERM, before)
+    if not sender.number.holds():
+        raise ConnectionError("the line to PostgreSQL broke")
 
 
 def _look_after(sender: Sender) -> None:
     turn = 0
     while not sender.stopping.wait(_HEALTH_EVERY):
         turn += 1
+        if not sender.number.holds():
+            logger.error("PostgreSQL dropped this sender: it ends, and what it had started is for others to resolve")
+            signal.raise_signal(signal.SIGTERM)
+            return
         try:
             close_old_connections()
             sender.look_after() if turn % _LOOK_EVERY == 0 else sender.tell_health()

@@ -1,0 +1,66 @@
+"""A sender killed at any instant sends nothing twice and loses nothing: what nobody can tell is unknown, and counts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.flows.test_killed_nights import run_python, wait_for_stop
+
+CUSTOMERS = 6
+
+
+def run(home: Path, *arguments: str) -> str:
+    ran = run_python(home, "killed_sender.py", *arguments)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def state(home: Path) -> dict[str, Any]:
+    return json.loads(run(home, "state"))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A home with messages that are due, and how many instants it takes to send them."""
+    root = tmp_path_factory.mktemp("senders")
+    run(root / "home", "fill", str(CUSTOMERS))
+    wait_for_stop(root / "home")
+    copy(root / "home", root / "undisturbed")
+    instants = int(run(root / "undisturbed", "send"))
+    assert Counter(state(root / "undisturbed")["items"].values()) == {"sent": CUSTOMERS}
+    return {"home": root / "home", "instants": instants}
+
+
+def copy(home: Path, to: Path) -> None:
+    shutil.copytree(home, to, symlinks=True, ignore=shutil.ignore_patterns("*.sock", ".s.PGSQL*", "postmaster.pid"))
+
+
+def check_kill(filled: dict[str, Any], home: Path, instant: int) -> None:
+    copy(filled["home"], home)
+    killed = run_python(home, "killed_sender.py", "send", str(instant))
+    assert killed.returncode == -9, (killed.returncode, killed.stdout, killed.stderr)
+    run(home, "send")
+    end = state(home)
+    assert [attempt for attempt, times in Counter(end["handed"]).items() if times > 1] == []
+    assert set(end["items"].values()) <= {"sent", "unknown"}
+    assert len(end["items"]) == CUSTOMERS
+    for attempt, became in end["items"].items():  # whatever may have left has a contact that counts, and a permit it used
+        assert end["contacts"][end["permits"][attempt]] == {"sent": "completed", "unknown": "unknown"}[became]
+    assert set(end["handed"]) <= set(end["permits"])
+
+
+def test_a_killed_sender_sends_nothing_twice_and_loses_nothing(filled: dict[str, Any], tmp_path: Path) -> None:
+    check_kill(filled, tmp_path / "home", int(filled["instants"] * 0.6))
+
+
+@pytest.mark.slow
+def test_a_sender_may_be_killed_at_any_instant(filled: dict[str, Any], tmp_path: Path) -> None:
+    for instant in range(1, filled["instants"] + 1, 2):
+        home = tmp_path / f"home{instant}"
+        check_kill(filled, home, instant)
+        shutil.rmtree(home)
