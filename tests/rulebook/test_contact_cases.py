@@ -10,7 +10,7 @@ from tests.core.questions import LONDON, NEW_YORK, moment
 
 from anhuan.core.facts import Facts
 from anhuan.core.vocabulary import HoldKind, LineResult, Party, PointKind
-from anhuan.rulebook.contacts import read_scenarios
+from anhuan.rulebook.scenarios.contacts import read_scenarios
 from anhuan.rulebook.statutes import RulebookError
 
 CASE = """family: contact

@@ -10,7 +10,8 @@ import pytest
 
 from anhuan.core.judgements import KINDS
 from anhuan.rulebook.judging import judge
-from anhuan.rulebook.scenarios import CaseRefused, JudgementCase, family, read_cases
+from anhuan.rulebook.scenarios.judgements import JudgementCase, family, read_cases
+from anhuan.rulebook.statutes import RulebookError
 
 OURS = Path(__file__).with_name("judgement")
 _TESTDATA = os.environ.get("ANHUAN_TESTDATA")
@@ -92,7 +93,7 @@ def test_a_sound_case_is_read_with_its_types(tmp_path):
     (case,) = read_cases(file)
     assert family(file) == "judgement"
     assert case.given == {"days_past_due": 91}
-    assert case.place == f"{file}:3"
+    assert case.line == 3
     assert case.expected == "substandard"
     assert case.at.isoformat() == "2026-05-10T10:00:00+08:00"
 
@@ -118,9 +119,9 @@ def test_a_sound_case_is_read_with_its_types(tmp_path):
 )
 def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, says):
     file = written(tmp_path, SOUND.replace(old, new))
-    with pytest.raises(CaseRefused) as refused:
+    with pytest.raises(RulebookError) as refused:
         read_cases(file)
-    assert refused.value.place == f"{file}:{line}"
+    assert (refused.value.file, refused.value.line) == (str(file), line)
     assert says in refused.value.en
     assert refused.value.zh.endswith("。")
 
@@ -137,16 +138,16 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, says):
     ],
 )
 def test_a_file_not_in_the_format_is_refused(tmp_path, text, says):
-    with pytest.raises(CaseRefused, match=says):
+    with pytest.raises(RulebookError, match=says):
         read_cases(written(tmp_path, text))
 
 
 def test_an_unknown_event_and_a_wrong_currency_are_refused(tmp_path):
     claim = SOUND.replace("kind: classification", "kind: claim_in_time")
     debit = "{due: '2026-01-01', events: [{'on': '2026-02-01', event: payment}]}"
-    with pytest.raises(CaseRefused, match="there is no event payment"):
+    with pytest.raises(RulebookError, match="there is no event payment"):
         read_cases(written(tmp_path, claim.replace("{days_past_due: 91}", debit)))
     repair = SOUND.replace("kind: classification", "kind: repaired_record_may_show")
     facts = "{overdue_month: 2024-06, amount_minor: 1, currency: USD, repaid_in_full: null}"
-    with pytest.raises(CaseRefused, match="currency is to be CNY"):
+    with pytest.raises(RulebookError, match="currency is to be CNY"):
         read_cases(written(tmp_path, repair.replace("{days_past_due: 91}", facts)))

@@ -47,7 +47,6 @@ def gate_run(
     """Try cases of law and say where an answer differs; exit code 1 if any does."""
     from anhuan.rulebook import calendars
     from anhuan.rulebook.book import read_house
-    from anhuan.rulebook.scenarios import CaseRefused
     from anhuan.rulebook.statutes import RulebookError
     from anhuan.rulebook.trial import run
 
@@ -57,8 +56,6 @@ def gate_run(
         result = run(paths, house=read_house(house) if house else None, calendars=known)
     except RulebookError as wrong:
         usage("rulebook", f"{wrong.file}:{wrong.line} {wrong.zh}", f"{wrong.file}:{wrong.line} {wrong.en}", as_json=as_json)
-    except CaseRefused as wrong:
-        usage("scenario", f"{wrong.place} {wrong.zh}", f"{wrong.place} {wrong.en}", as_json=as_json)
     if as_json:
         print_json(result)
     else:

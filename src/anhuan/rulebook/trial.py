@@ -15,21 +15,8 @@ from anhuan.core.judgements.law import NoProvision
 from anhuan.core.law import Law
 from anhuan.rulebook.book import House, law_on
 from anhuan.rulebook.calendars import with_foresight
-from anhuan.rulebook.contacts import ContactScenario, read_scenarios
 from anhuan.rulebook.judging import judge
-from anhuan.rulebook.scenarios import JudgementCase, family, read_cases
-from anhuan.rulebook.statutes import RulebookError
-
-
-def files_of(paths: Iterable[Path]) -> list[Path]:
-    """The scenario files among these files and below these folders; RulebookError for a path where nothing is."""
-    found: list[Path] = []
-    for path in paths:
-        below = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
-        if not path.exists() or not below:
-            raise RulebookError(path, 0, "此处没有案例文件（*.yaml）", "there are no scenario files (*.yaml) here")
-        found += below
-    return found
+from anhuan.rulebook.scenarios import Case, ContactScenario, JudgementCase, read
 
 
 def run(
@@ -37,28 +24,16 @@ def run(
 ) -> dict[str, Any]:
     """Try every case: `{"total", "passed", "failed", "cases"}`, the cases in the order of files.
 
-    `calendars` by law; without them what the libraries know. RulebookError or CaseRefused when a file cannot be read, or an
-    id stands twice: then nothing is tried.
+    `calendars` by law; without them what the libraries know. RulebookError when a file cannot be read, or an id stands
+    twice: then nothing is tried.
     """
-    read: list[ContactScenario | JudgementCase] = []
-    seen: dict[str, Path] = {}
-    for path in files_of(paths):
-        cases = read_cases(path) if family(path) == "judgement" else read_scenarios(path)
-        for case in cases:
-            if case.id in seen:
-                zh, en = f"编号 {case.id} 已见于 {seen[case.id]}", f"the id {case.id} stands in {seen[case.id]} already"
-                raise RulebookError(path, 0, zh, en)
-            seen[case.id] = path
-        read += cases
-    tried = list(_tried(read, house, calendars))
+    tried = list(_tried(read(paths), house, calendars))
     passed = sum(case["passed"] for case in tried)
     return {"total": len(tried), "passed": passed, "failed": len(tried) - passed, "cases": tried}
 
 
-def _tried(
-    read: Sequence[ContactScenario | JudgementCase], house: House | None, calendars: Mapping[str, Calendar] | None
-) -> Iterator[dict[str, Any]]:
-    for case in read:
+def _tried(cases: Sequence[Case], house: House | None, calendars: Mapping[str, Calendar] | None) -> Iterator[dict[str, Any]]:
+    for case in cases:
         if isinstance(case, ContactScenario):
             yield _try_contact(case, law_on(case.packs, case.as_of, house=house, calendars=calendars))
         else:

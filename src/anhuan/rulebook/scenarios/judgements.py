@@ -1,7 +1,6 @@
-"""The reader of scenario files: facts written for people, with what they leave out filled in as the format says.
+"""Judgement cases: questions of law with their facts, typed as the judgements take them.
 
-Knows YAML and the defaults of the format; nothing below it has any. A file that is not in order raises `CaseRefused` with
-file and line.
+Knows YAML and the defaults of the form. Does not judge.
 """
 
 from __future__ import annotations
@@ -20,14 +19,7 @@ from typing import Any
 
 from anhuan.core.judgements import KINDS
 from anhuan.core.vocabulary import Confidence, Force
-
-
-class CaseRefused(Exception):
-    """A file of scenarios that is not in the format: where, and why, in both languages."""
-
-    def __init__(self, place: str, zh: str, en: str) -> None:
-        self.place, self.zh, self.en = place, zh, en
-        super().__init__(f"{place}: {en}")
+from anhuan.rulebook.statutes import RulebookError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +27,7 @@ class JudgementCase:
     """A question of law with its facts, typed as `KINDS[kind]` takes them, and the answer expected."""
 
     id: str
-    place: str
+    line: int
     jurisdiction: str
     topic: str
     kind: str
@@ -90,7 +82,7 @@ def family(path: Path) -> str:
 
 
 def read_cases(path: Path) -> list[JudgementCase]:
-    """Every case of a file of the family `judgement`; CaseRefused where it is not in the format."""
+    """Every case of a file of the family `judgement`; RulebookError where it is not in the format."""
     root = _mapping(_compose(path), path)
     listed = _require(root, "cases", path)
     if listed.id != "sequence":
@@ -99,7 +91,7 @@ def read_cases(path: Path) -> list[JudgementCase]:
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:
-            raise CaseRefused(case.place, f"编号 {case.id} 重复。", f"the id {case.id} stands twice")
+            raise RulebookError(path, case.line, f"编号 {case.id} 重复。", f"the id {case.id} stands twice")
         seen.add(case.id)
     return cases
 
@@ -111,7 +103,7 @@ def _case(node: Any, path: Path) -> JudgementCase:
     if head["kind"] not in KINDS:
         raise _refused(told["kind"], path, f"没有 {head['kind']} 这种判断。", f"there is no judgement {head['kind']}")
     given = _given(head["kind"], _require(told, "given", path, node), path)
-    return JudgementCase(**head, given=MappingProxyType(given), place=_place(node, path))
+    return JudgementCase(**head, given=MappingProxyType(given), line=_line(node))
 
 
 def _given(kind: str, node: Any, path: Path) -> dict[str, Any]:
@@ -144,18 +136,18 @@ def _compose(path: Path) -> Any:
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CaseRefused(str(path), "文件无法读取或不是有效的 YAML。", f"cannot be read as YAML: {error}") from None
+        raise RulebookError(path, 1, "文件无法读取或不是有效的 YAML。", f"cannot be read as YAML: {error}") from None
     if root is None:
-        raise CaseRefused(str(path), "文件为空。", "the file is empty")
+        raise RulebookError(path, 1, "文件为空。", "the file is empty")
     return root
 
 
-def _place(node: Any, path: Path) -> str:
-    return f"{path}:{node.start_mark.line + 1}"
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1
 
 
-def _refused(node: Any, path: Path, zh: str, en: str) -> CaseRefused:
-    return CaseRefused(_place(node, path), zh, en)
+def _refused(node: Any, path: Path, zh: str, en: str) -> RulebookError:
+    return RulebookError(path, _line(node), zh, en)
 
 
 def _mapping(node: Any, path: Path) -> dict[str, Any]:
@@ -173,8 +165,7 @@ def _mapping(node: Any, path: Path) -> dict[str, Any]:
 
 def _require(told: Mapping[str, Any], name: str, path: Path, owner: Any = None) -> Any:
     if name not in told:
-        place = _place(owner, path) if owner else str(path)
-        raise CaseRefused(place, f"缺少 {name}。", f"{name} is missing")
+        raise RulebookError(path, _line(owner) if owner else 1, f"缺少 {name}。", f"{name} is missing")
     return told[name]
 
 
