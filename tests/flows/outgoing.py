@@ -84,7 +84,7 @@ def night(customers: list[str], *, channel: str = "sms", words: str = "overdue_g
             decision="d", rule=1, state="proposed", planned_at=datetime(2026, 11, 23, 2, tzinfo=UTC),
         )  # fmt: skip
     outbox.schedule(made, at=MORNING)
-    return Campaign.objects.get(channel=channel, wording=words)
+    return Campaign.objects.get(channel=channel, wording=words, team=team)
 
 
 def item_of(customer_id: str) -> UUID:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,19 @@ from tests.flows.outgoing import MORNING
 from tests.records import desk
 
 from anhuan import clock
-from anhuan.acts import law, receipts, sending
+from anhuan.acts import hold, law, outbox, receipts, sending
 from anhuan.channels.sandbox.folder import outbox as posted
+from anhuan.channels.transport import Delivery, Inbound, Receipt
 from anhuan.clockwork.sending import Sender, opened
-from anhuan.records.contact import Contact, State
-from anhuan.records.outbox import ItemState, OutboxItem
+from anhuan.core.vocabulary import Channel, HoldKind
+from anhuan.records import identity
+from anhuan.records.circumstance import PointFinding, PointFindingKind
+from anhuan.records.contact import Contact, Permit, State
+from anhuan.records.events import Event
+from anhuan.records.night import Night
+from anhuan.records.outbox import Campaign, ItemState, OutboxItem
+from anhuan.records.outbox import Receipt as Kept
+from anhuan.records.strategy import Proposal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,4 +70,110 @@ def test_what_a_dead_sender_had_started_is_unknown_and_never_sent_again(sender: 
     assert Contact.objects.get().state == State.UNKNOWN
     assert sender.campaign(campaign.pk) == 0
     assert posted(tmp_path / "sandbox") == []
-    assert receipts  # a receipt may still come
+    late = Receipt(batch.ready[0].permit.attempt_id, Delivery.DELIVERED, at=MORNING)
+    assert receipts.settle([late, late], at=MORNING) == 2  # the second changes nothing
+    assert set(states().values()) == {ItemState.DELIVERED}
+    assert Contact.objects.get().state == State.COMPLETED
+    assert Kept.objects.count() == 1
+
+
+# --- what becomes of it -------------------------------------------------------------------------------------------
+
+
+def begun(customers: int = 1) -> tuple[Campaign, list[sending.Ready]]:
+    campaign = outgoing.night([outgoing.customer(n) for n in range(customers)])
+    with sending.sender() as number:
+        batch = sending.begin(campaign.pk, worker=number.worker, law=law.in_force(MORNING), at=MORNING, by="t")
+    return campaign, batch.ready
+
+
+def test_what_is_proven_to_have_stayed_is_tried_again_later_under_another_permit(sender: Sender) -> None:
+    campaign, (ready,) = begun()
+    stayed = Receipt(ready.permit.attempt_id, Delivery.FAILED, "line_down", nothing_left=True)
+    receipts.settle([stayed], at=MORNING)
+    assert Contact.objects.get().state == State.VOID
+    item = OutboxItem.objects.get()
+    assert (item.state, item.tries, item.not_before) == (ItemState.WAITING, 1, MORNING + receipts.FIRST_WAIT)
+    assert sender.campaign(campaign.pk) == 0  # not yet
+    OutboxItem.objects.update(not_before=MORNING)
+    assert sender.campaign(campaign.pk) == 1
+    assert list(Contact.objects.order_by("recorded_at", "state").values_list("state", flat=True)).count(State.COMPLETED) == 1
+    assert sorted(Permit.objects.values_list("attempt_id", flat=True)) == [item.attempt_id, f"{item.attempt_id}:1"]
+
+
+def test_what_was_refused_without_proof_is_unknown(sender: Sender) -> None:
+    campaign, (ready,) = begun()
+    receipts.settle([Receipt(ready.permit.attempt_id, Delivery.FAILED, "part_refused")], at=MORNING)
+    assert set(states().values()) == {ItemState.UNKNOWN}
+    assert sender.campaign(campaign.pk) == 0
+
+
+def test_an_address_that_is_none_is_not_used_again(sender: Sender) -> None:
+    _, (ready,) = begun()
+    receipts.settle([Receipt(ready.permit.attempt_id, Delivery.TAKEN, references=("m1",), at=MORNING)], at=MORNING)
+    receipts.settle([Receipt("", Delivery.NOT_DELIVERED, "absent", permanent=True, references=("m1",), at=MORNING)], at=MORNING)
+    assert set(states().values()) == {ItemState.NOT_DELIVERED}
+    assert PointFinding.objects.get().kind == PointFindingKind.UNREACHABLE
+    Proposal.objects.all().delete()
+    outgoing.night(["C00000000"], team="others")  # the attempt of this night is spent
+    assert set(states().values()) == {ItemState.NOT_DELIVERED}
+    with sending.sender() as number:
+        other = Campaign.objects.get(team="others")
+        OutboxItem.objects.update(state=ItemState.WAITING, campaign=other, attempt_id="another", contact_id=None)
+        assert not sending.begin(other.pk, worker=number.worker, law=law.in_force(MORNING), at=MORNING, by="t").ready
+    assert OutboxItem.objects.get().code == "no_address"
+
+
+def test_a_person_stops_a_campaign_at_once(sender: Sender, tmp_path: Path) -> None:
+    campaign = outgoing.night([outgoing.customer(n) for n in range(3)])
+    assert outbox.stop(campaign.pk, reason="wrong text", at=MORNING, by="li") == 3
+    assert outbox.stop(campaign.pk, reason="again", at=MORNING, by="li") == 0
+    assert sender.campaign(campaign.pk) == 0
+    assert posted(tmp_path / "sandbox") == []
+    assert Event.objects.get(kind="campaign.stopped").body["messages"] == 3
+
+
+def test_a_hold_placed_after_the_night_is_respected_at_the_moment_of_sending(sender: Sender) -> None:
+    stopped, free = outgoing.customer(1), outgoing.customer(2)
+    campaign = outgoing.night([stopped, free])
+    hold.place(stopped, HoldKind.COMPLAINT, law=law.in_force(MORNING), at=MORNING, by="li", reason="r")
+    sender.campaign(campaign.pk)
+    assert states() == {stopped: ItemState.REFUSED, free: ItemState.SENT}
+
+
+def test_a_newer_night_decides_anew(sender: Sender) -> None:
+    customer = outgoing.customer(1)
+    campaign = outgoing.night([customer])
+    later = Night.objects.get()
+    later.pk, later.sequence, later.business_date, later.content = None, 2, later.business_date + timedelta(days=1), "1" * 64
+    later.save(force_insert=True)
+    outbox.schedule(later, at=MORNING)
+    assert states() == {customer: ItemState.STOPPED}
+    assert sender.campaign(campaign.pk) == 0
+
+
+# --- what comes back ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "acted"),
+    [("T", "stop", "opted_out"), ("打错了，我不认识这个人", "wrong_person", "wrong_number"), ("已还款", "paid", "paused"),
+     ("我要投诉你们", "complaint", "paused"), ("怎么还？", "asks_details", "")],
+)  # fmt: skip
+def test_a_reply_is_an_inbound_contact_with_an_intent_and_stops_what_must_stop(
+    text: str, intent: str, acted: str, sender: Sender
+) -> None:
+    customer = outgoing.customer(1)
+    campaign = outgoing.night([customer])
+    said = Inbound("r1", Channel.SMS, outgoing.mobile(1), "95500", text, at=MORNING)
+    taken = receipts.hear(said, at=MORNING)
+    assert (taken.reply.customer_id, taken.reply.intent, taken.reply.acted, taken.new) == (customer, intent, acted, True)
+    assert not receipts.hear(said, at=MORNING).new
+    assert Contact.objects.get(contact_id=taken.reply.contact_id).direction == "inbound"
+    assert identity.said([taken.reply.reply_id])[taken.reply.reply_id]["text"] == text
+    assert sender.campaign(campaign.pk) == (0 if acted else 1)
+
+
+def test_a_reply_of_nobody_known_is_kept_and_does_nothing() -> None:
+    taken = receipts.hear(Inbound("r1", Channel.SMS, "+8619999999999", "95500", "T", at=MORNING), at=MORNING)
+    assert (taken.reply.customer_id, taken.reply.intent, taken.reply.acted) == ("", "stop", "")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,6 +30,7 @@ from anhuan.records.circumstance import PointFinding, PointFindingKind
 from anhuan.records.contact import Contact, Permit, State
 from anhuan.records.customer import ContactPoint
 from anhuan.records.outbox import ItemState, OutboxItem, Receipt, Reply
+from anhuan.rulebook import replies
 
 BY = "system:channel"
 MOST_TRIES = 3
@@ -282,13 +284,11 @@ def _hear(said: Inbound, *, at: datetime, by: str) -> Reply:
     item = _answered(said)
     point = _point(said, item)
     customer_id = point.customer_id if point else item.customer_id if item else ""
-    from anhuan.rulebook import replies
-
-    meant = replies.intent(said.text, lang=None)
+    meant = replies.intent_of(said.text)
     reply = Reply(
         reply_id=uuid4(), source=said.channel.value, heard_as=said.id[:200], customer_id=customer_id,
         point_id=point.point_id if point else None, answers=item.item_id if item else None, intent=meant.intent,
-        confidence=meant.confidence, at=said.at or at, heard_at=at,
+        confidence=Decimal(str(meant.confidence)), at=said.at or at, heard_at=at,
     )  # fmt: skip
     if customer_id:
         reply.contact_id = _as_contact(customer_id, said, point, at=at, by=by)
@@ -325,8 +325,14 @@ def _as_contact(customer_id: str, said: Inbound, point: ContactPoint | None, *, 
     return recorded if isinstance(recorded, UUID) else None
 
 
-def _act(customer_id: str, channel: Channel, meant: Any, point: ContactPoint | None, *, at: datetime, by: str) -> str:
-    """What is done at once, as a code: no more messages to who wants none, no more to a number that is another's."""
+def _act(customer_id: str, channel: Channel, meant: replies.Reply, point: ContactPoint | None, *, at: datetime, by: str) -> str:
+    """What is done at once, as a code: no more messages to who wants none, no more to a number that is another's.
+
+    Whoever says that she has paid, or claims a right, is not reminded meanwhile: what waits for her is stopped, and people look.
+    """
+    if meant.intent in _PAUSES:
+        outbox.withdraw([customer_id], code=meant.intent, at=at)
+        return "paused"
     if not meant.stop:
         return ""
     where: dict[str, Any] = {"point_id": point.point_id} if point else {}
@@ -339,3 +345,6 @@ def _act(customer_id: str, channel: Channel, meant: Any, point: ContactPoint | N
         done = kind.value
     outbox.withdraw([customer_id], code=done, at=at, channels=[channel])
     return done
+
+
+_PAUSES = frozenset({"paid", "complaint", "dispute", "hardship"})
