@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event, Thread
 
 from anhuan.channels.letter import returns
@@ -33,6 +35,7 @@ PATIENCE = 14
 class PrintHouse(Transport):
     """Sets letters on `head` and keeps them below `place`, stamped by `clock`; looks `every` so many seconds for lists.
 
+    `workers` letters are set at once, each by a press of its own.
     Raises `press.NoFace` where the face is not installed: it does not start rather than print in another one.
     """
 
@@ -46,10 +49,14 @@ class PrintHouse(Transport):
         *,
         clock: Callable[[], datetime],
         fonts: Sequence[Path] | None = None,
+        workers: int = 2,
         every: float = 60,
     ) -> None:
         super().__init__()
-        self._press = Press(head, fonts=fonts) if fonts is not None else Press(head)
+        self._presses: SimpleQueue[Press] = SimpleQueue()
+        for _ in range(workers):
+            self._presses.put(Press(head, fonts=fonts) if fonts is not None else Press(head))
+        self._workers = workers
         self._spool, self._head, self._clock, self._every = Spool(place), head, clock, every
         self._stop = Event()
         self._ear: Thread | None = None
@@ -78,30 +85,38 @@ class PrintHouse(Transport):
     def _print(self, batch: Sequence[tuple[str, tuple[Permit, Message]]]) -> Iterator[Receipt]:
         """One batch: what cannot be set fails, what was printed before is said to be, the rest is kept together or not at all."""
         at = self._clock()
-        letters: dict[str, Letter] = {}
-        printed: list[Printed] = []
-        for attempt, (permit, message) in batch:
-            letter = _letter(attempt, permit, message, at)
-            if self._spool.knows(letter.id):
-                yield Receipt(attempt, Delivery.TAKEN, "taken_before", references=(letter.id,), at=at)
-                continue
-            trouble = "" if letter.visit else address_trouble(letter.address)
-            try:
-                pdf = b"" if trouble else self._press.one(letter)
-            except NotSet as wrong:
-                trouble = wrong.code
-            if trouble:
-                yield Receipt(attempt, Delivery.FAILED, trouble, permanent=True, nothing_left=True, at=at)
-            else:
-                letters[attempt] = letter
-                printed.append(Printed(letter.id, pdf, pages_of(pdf)))
-        if letters:
-            yield from self._kept(letters, printed, at)
+        letters = {attempt: _letter(attempt, permit, message, at) for attempt, (permit, message) in batch}
+        known = {attempt: letter for attempt, letter in letters.items() if self._spool.knows(letter.id)}
+        for attempt, letter in known.items():
+            yield Receipt(attempt, Delivery.TAKEN, "taken_before", references=(letter.id,), at=at)
+        new = {attempt: letter for attempt, letter in letters.items() if attempt not in known}
+        with ThreadPoolExecutor(self._workers) as hands:
+            answers = dict(zip(new, hands.map(self._set, new.values()), strict=True))
+        for attempt, answer in answers.items():
+            if isinstance(answer, str):
+                yield Receipt(attempt, Delivery.FAILED, answer, permanent=True, nothing_left=True, at=at)
+        printed = {attempt: answer for attempt, answer in answers.items() if not isinstance(answer, str)}
+        if printed:
+            yield from self._kept({attempt: new[attempt] for attempt in printed}, list(printed.values()), at)
+
+    def _set(self, letter: Letter) -> Printed | str:
+        """The letter alone, or in a machine word why it cannot be set. Typst works outside Python's lock, so hands work at once."""
+        if trouble := "" if letter.visit else address_trouble(letter.address):
+            return trouble
+        press = self._presses.get()
+        try:
+            pdf = press.one(letter)
+        except NotSet as wrong:
+            return wrong.code
+        finally:
+            self._presses.put(press)
+        return Printed(letter.id, pdf, pages_of(pdf))
 
     def _kept(self, letters: Mapping[str, Letter], printed: Sequence[Printed], at: datetime) -> Iterator[Receipt]:
+        press = self._presses.get()
         try:
-            whole = self._press.many(list(letters.values()))
-            self._spool.keep(printed, whole, at=at, faces=self._press.faces, duplex=self._head.duplex)
+            whole = press.many(list(letters.values()))
+            self._spool.keep(printed, whole, at=at, faces=press.faces, duplex=self._head.duplex)
         except OSError as failed:
             for attempt, letter in letters.items():
                 if self._spool.knows(
@@ -111,6 +126,8 @@ class PrintHouse(Transport):
                 else:
                     yield Receipt(attempt, Delivery.FAILED, f"spool_errno_{failed.errno}", nothing_left=True, at=at)
             return
+        finally:
+            self._presses.put(press)
         for (attempt, letter), one in zip(letters.items(), printed, strict=True):
             yield Receipt(attempt, Delivery.TAKEN, references=(letter.id,), parts=one.pages, at=at)
 
