@@ -19,7 +19,7 @@ from enum import StrEnum
 from anhuan.channels.email.mails import HEADER_LINE, NotAMail, header, mails, own_parts, parsed, returned, text_of, without_tags
 from anhuan.channels.email.words import ADDRESS, Says, says
 
-__all__ = ["Bounce", "Kind", "NotAMail", "classify"]
+__all__ = ["Bounce", "Kind", "NotAMail", "classify", "of_reply"]
 
 
 class Kind(StrEnum):
@@ -61,6 +61,12 @@ def classify(raw: bytes) -> list[Bounce]:
     if len(found) > 1:
         found = [bounce for bounce in found if bounce.kind is not Kind.NONE or bounce.recipient]
     return found or [Bounce(None, Kind.NONE)]
+
+
+def of_reply(recipient: str, text: str) -> Bounce:
+    """What a server's refusal, given while it was spoken to, says of the recipient."""
+    status = _best_status("", text)
+    return Bounce(recipient, _judged([text], "", status), status)
 
 
 # --- what a mail says ---------------------------------------------------------------------------------------------
