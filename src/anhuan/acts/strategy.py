@@ -322,8 +322,8 @@ def findings_on(data: bytes, decision: str, seconds: float) -> Iterator[dict[str
             zh, en = _FOUND[code]
             for item in items:
                 told = {"table": table, "what": item if isinstance(item, str) else write_json(item)}
-                kept = json.loads(write_json(item), parse_float=str)  # as text, a number keeps all its digits
-                yield _finding(code, table, f"{zh.format(**told)}。", f"{en.format(**told)}.") | {"what": kept}
+                kept = {"what": json.loads(write_json(item))}
+                yield _finding(code, table, f"{zh.format(**told)}。", f"{en.format(**told)}.") | kept
     try:
         strategy.propose(ibis.table(strategy.INPUTS, name="inputs"), model, decision)
     except strategy.NotColumnar as refused:
