@@ -7,6 +7,7 @@ Knows how a finding points to a row, and how a value is typed in. Does not draw 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def _finding(kept: Mapping[str, Any], table: Decision | None) -> Finding:
 
 def _feel(value: Any) -> str:
     """A value as a cell would spell it."""
-    return write_json(value)
+    return json.dumps(value) if isinstance(value, float) else write_json(value)
 
 
 # --- a row to try -------------------------------------------------------------------------------------------------

@@ -1,16 +1,19 @@
 """What a simulation of a version came to: contacts by night and channel, refusals, capacity, who is treated differently, beside
 the strategy that is live.
 
-Knows the document a simulation keeps (docs/strategy.md, Simulation) and how it is drawn. Reads it alone: nothing is replayed here,
-and no customer stands in it.
+Knows the document a simulation keeps (docs/strategy.md, Simulation), the file of rows beside it, and how they are drawn. Nothing is
+replayed here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import ibis
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
@@ -19,6 +22,7 @@ from django.views.decorators.http import require_GET
 
 from anhuan.core.vocabulary import NightStatus
 from anhuan.portfolio.delinquency import HOME_CURRENCY
+from anhuan.records.case import Case
 from anhuan.records.night import Night
 from anhuan.records.strategy import Simulation
 from anhuan.workbench import figures
@@ -30,7 +34,9 @@ Row = Mapping[str, Any]
 
 _FATES = ("permitted", "refused", "no_capacity")
 _SHOWN = ("wanted", *_FATES, "contacts", "contacts_cost_minor", "expected_value_minor")
+_TREATED = ("channel", "wording", "team", "handled_by", "decision", "rule", "state")
 _COMMAND_NIGHTS = 5
+SHOWN = 200
 
 
 @page
@@ -45,6 +51,7 @@ def simulation(request: HttpRequest, name: str, number: int) -> HttpResponse:
     context: dict[str, Any] = {"version": version, "runs": runs, "run": run, "first": nights[-1:], "last": nights[:1]}
     if run is not None:
         context |= report(run.figures, request.GET.get("channel", ""))
+        context |= _opened(run, context["groups"], request.GET.get("group", ""))
     return render(request, "workbench/strategy_simulation.html", context)
 
 
@@ -60,11 +67,35 @@ def report(told: Row, channel: str) -> dict[str, Any]:
         "by_channel": [_both(each, [day for day in days if day["channel"] == each]) for each in channels],
         "rules": refusals(told["totals"]), "capacities": capacities(told["capacity"]),
         "differences": differences,
-        "groups": [{**group, "links": {side: _link(told, side, group[side]) for side in ("new", "live")}}
-                   for group in (differences or {}).get("groups", [])],
+        "groups": [{**group, "number": number, "links": {side: _link(told, side, group[side]) for side in ("new", "live")}}
+                   for number, group in enumerate((differences or {}).get("groups", []), start=1)],
         "results": [(measure, intervals(told["results"], measure)) for measure in ("cured", "paid_minor")] if told.get("results") else [],
         "lift": lift(told.get("lift")),
     }  # fmt: skip
+
+
+def _opened(run: Simulation, groups: Sequence[Row], asked: str) -> dict[str, Any]:
+    """The customers of the group `asked` for, by its place from 1; `rows` None where their file is no longer there."""
+    if not asked.isdecimal() or not 0 < len(asked) < 5 or not 0 < int(asked) <= len(groups):
+        return {}
+    group, file = groups[int(asked) - 1], Path(settings.ANHUAN_HOME) / "simulations" / f"{run.pk}.parquet"
+    if not file.exists():
+        return {"group": group, "rows": None}
+    table = ibis.duckdb.connect().read_parquet(file)
+    alike = [
+        table[f"{side}_{name}"].identical_to(ibis.literal((group[side] or {}).get(name), table[f"{side}_{name}"].type()))
+        for side in ("new", "live") for name in _TREATED
+    ]  # fmt: skip
+    found = (
+        table.filter(*alike)
+        .order_by("business_date", "customer_id")
+        .limit(SHOWN)
+        .select("business_date", "customer_id", "account_id")
+    )
+    rows = found.to_pyarrow().to_pylist()
+    ids = [row["customer_id"] for row in rows]  # who is not overdue yet may be wanted, and has no case
+    cases = set(Case.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    return {"group": group, "rows": [{**row, "case": row["customer_id"] in cases} for row in rows], "shown": SHOWN}
 
 
 def tiles(totals: Row) -> list[dict[str, Any]]:
