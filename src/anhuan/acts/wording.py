@@ -166,8 +166,8 @@ def filled(
 
 _SENTENCES = {
     "not_a_person": (
-        "“{by}”不是在职的运营人员；文本须由本人签署。",
-        "{by!r} is no active member of operations; wordings are signed by people.",
+        "“{by}”不是有权签署文本的在职人员；文本须由本人签署。",
+        "{by!r} is nobody here who may sign for wordings; they are signed by people.",
     ),
     "same_person": (
         "“{title}”由 {by} 起草，须由另一人批准。",

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from anhuan.rulebook.letters.filling import Amount, Filled, examples, fill
 from anhuan.rulebook.letters.judging import Judged, attributes, demands, judge, ready
-from anhuan.rulebook.letters.shape import PARTS, Fault, Wording, read_document, read_file
+from anhuan.rulebook.letters.shape import ITEMS, PARTS, Fault, Wording, read_document, read_file
 from anhuan.rulebook.letters.texting import Cut, cut
 
 __all__ = [
+    "ITEMS",
     "PARTS",
     "Amount",
     "Cut",

@@ -19,7 +19,7 @@ from anhuan.core.rules.conduct import LetterShows, MustBe, VoicemailHolds
 from anhuan.core.vocabulary import Channel, LetterItem, Party, VoicemailItem
 from anhuan.rulebook import book
 from anhuan.rulebook.letters.filling import Filled, examples, fill
-from anhuan.rulebook.letters.shape import PARTS, PLACEHOLDER, Fault, Wording
+from anhuan.rulebook.letters.shape import ITEMS, PARTS, PLACEHOLDER, Fault, Wording
 from anhuan.rulebook.statutes import read_yaml
 from anhuan.rulebook.wording import WordingFinding, check_text
 
@@ -190,15 +190,16 @@ def _table() -> list[dict[str, Any]]:
 def _undisclosed(wording: Wording, on: date) -> Iterator[Fault]:
     told = dict.fromkeys((each.item, each.citation, each.forbidden) for each in demands(wording, on=on))
     for item, citation, forbidden in told:
+        item_zh, item_en = ITEMS[item]
         if forbidden and item in wording.discloses:
-            zh, en = f"不得包含“{item}”（{citation}）", f"{item} may not be in it ({citation})"
+            zh, en = f"不得包含“{item_zh}”（{citation}）", f"{item_en} may not be in it ({citation})"
             yield Fault("beyond_disclosure", item, zh, en)
         elif not forbidden and item not in wording.discloses:
-            zh, en = f"未披露“{item}”（{citation}）", f"{item} is not disclosed ({citation})"
+            zh, en = f"未载明“{item_zh}”（{citation}）", f"it does not say: {item_en} ({citation})"
             yield Fault("undisclosed", item, zh, en)
     for item, passage in wording.discloses.items():
         if item in _MONEY_ITEMS and not _shows(wording, passage, "money"):
-            zh, en = f"“{item}”所引文字中没有金额值", f"the passage for {item} holds no value that is money"
+            zh, en = f"“{ITEMS[item][0]}”所引文字中没有金额值", f"the passage for {ITEMS[item][1]} holds no value that is money"
             yield Fault("no_amount", item, zh, en)
     seal = wording.discloses.get(LetterItem.BUSINESS_SEAL.value, "")
     if seal and not any(line.startswith("~ ") and seal.strip("~ ") in line for line in wording.parts["text"].splitlines()):

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from anhuan.core.vocabulary import Channel, LetterItem, Purpose, VoicemailItem
+from anhuan.core.vocabulary import LABELS, Channel, LetterItem, Purpose, VoicemailItem
 from anhuan.rulebook.statutes import STATUTES, Lines, RulebookError, read_yaml
 
 LANGUAGES = ("zh", "en")
@@ -54,13 +54,33 @@ TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """What a value may be, and what such a value is called."""
 
-_FURTHER = (
-    "institution", "opt_out", "collector", "collector_address", "consumer", "creditor_then", "creditor_now", "account",
-    "itemization_date", "amount_then", "itemization", "amount_now", "rights_until", "regulator", "response_form",
-    "payment_channels", "agency", "how_to_object", "right_party",
-)  # fmt: skip
-ITEMS = frozenset({*LetterItem, *VoicemailItem, *_FURTHER})
-"""What a passage may disclose: the words of the gate for letters and voicemails, and those of `disclosures.yaml`."""
+_FURTHER: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "institution": ("机构身份", "which institution it is"),
+        "opt_out": ("退订方式", "how to have no more of it"),
+        "right_party": ("确认本人", "a question whom one has reached"),
+        "how_to_object": ("异议途径", "how to object"),
+        "agency": ("受托机构", "the agency"),
+        "payment_channels": ("还款渠道", "how to pay"),
+        "collector": ("催收机构声明", "that a debt collector collects a debt"),
+        "collector_address": ("催收机构地址", "the collector's address"),
+        "consumer": ("消费者姓名与地址", "the consumer's name and address"),
+        "creditor_then": ("列账日债权人", "the creditor at the itemization date"),
+        "creditor_now": ("现债权人", "the creditor now"),
+        "account": ("账号尾号", "the account, truncated"),
+        "itemization_date": ("列账日", "the itemization date"),
+        "amount_then": ("列账日金额", "the amount at the itemization date"),
+        "itemization": ("列账日后明细", "what has changed since"),
+        "amount_now": ("现金额", "the amount now"),
+        "rights_until": ("异议截止日", "the day the validation period ends"),
+        "regulator": ("监管机构指引", "where the regulator explains rights"),
+        "response_form": ("回复表", "a form to respond"),
+    }
+)
+ITEMS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {str(item): LABELS[str(item)] for item in (*LetterItem, *VoicemailItem)} | dict(_FURTHER)
+)
+"""What a passage may disclose, and what that is called: the words of the gate for letters and voicemails, and further ones."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]{0,39})\}|[{}]")
