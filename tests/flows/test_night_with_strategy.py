@@ -13,15 +13,19 @@ import psycopg
 import pytest
 from tests.flows.tinybank import FIRST_DAY, Card, TinyBank
 from tests.rulebook.dmn import decision, definitions, input_data, item, table
+from typer.testing import CliRunner
 
 from anhuan.acts import desk, dispatch, hold, law, strategy
 from anhuan.acts.staff import create_staff
-from anhuan.cli import book
-from anhuan.clockwork import nightly, proposing
+from anhuan.cli import app, book
+from anhuan.clockwork import nightly, proposing, scoring
 from anhuan.core.vocabulary import Channel, HoldKind, LineResult
+from anhuan.portfolio import scores
 from anhuan.portfolio.experiments import assignment
+from anhuan.portfolio.tabular import Unusable, read_csv
 from anhuan.records import access, events
 from anhuan.records.events import Event
+from anhuan.records.night import Night, NightStep
 from anhuan.records.strategy import Proposal, StrategyState, StrategyVersion
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,6 +178,40 @@ def test_a_night_that_has_begun_keeps_its_strategy(bank: TinyBank, home: Path) -
     assert heaps(result) == {"current": 1, "no_action": 5}
     assert (result["proposals"], result["refusals"]) == ({}, {})
     assert "proposals" not in result["seconds"]
+
+
+def test_a_strategy_reads_the_score_of_a_model_fitted_on_the_banks_own_nights(
+    bank: TinyBank, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def cards(day: int) -> list[Card]:
+        """Half of them are late every other day and pay the next, the others never pay."""
+        return [Card(f"A{n}", f"C{n}", (3 if day % 2 else 0) if n % 2 else day + 40) for n in range(300)]
+
+    for day in (1, 2, 3, 4):
+        nightly.run(bank.night(day, cards(day)), home=home)
+    monkeypatch.setenv("ANHUAN_HOME", str(home))
+    told = CliRunner().invoke(app, ["score", "table", "--within", "1"])
+    assert told.exit_code == 0, told.output
+    (tmp_path / "rows.csv").write_bytes(told.stdout_bytes)
+    fitted = scores.fit(
+        read_csv(tmp_path / "rows.csv"), target=scores.TARGET, at=AT, exclude=scores.KEYS[:2], group="customer_id"
+    )
+    scores.save(fitted, home / scoring.MODEL)
+
+    rules = [["> 0.5", '"sms"', "1"], ["not(null)", '"call"', "1"], ["-", "null", "1"]]
+    body = table("FIRST", [("pay_score", "number")], rules, outputs=[("channel", ""), ("priority", "")])
+    reads_scores = definitions(input_data("pay_score", "number"), decision("act", body, needs=["i pay_score"]))
+    go_live(FIRST_DAY + timedelta(days=4), made_of=reads_scores)
+    nightly.run(bank.night(5, cards(5)), home=home)
+    assert {p.customer_id: p.channel for p in Proposal.objects.all()} == {
+        f"C{n}": "sms" if n % 2 else "call" for n in range(300)
+    }
+    night = Night.objects.get(sequence=5)
+    kept = NightStep.objects.get(night=night, step="proposals").outcome["scores"]
+    assert (kept["model"], kept["accounts"]) == (fitted.fingerprint, 300)
+    (home / scoring.MODEL).write_text("{}")
+    with pytest.raises(Unusable, match=r"score\.json is no model"):
+        nightly.run(bank.night(6, cards(6)), home=home)
 
 
 # --- the night ----------------------------------------------------------------------------------------------------

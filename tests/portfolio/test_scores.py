@@ -344,6 +344,17 @@ def week():
     return nights(con, told)
 
 
+def test_what_tells_the_outcomes_apart_without_a_mistake_is_believed():
+    rows = 400
+    columns = {"late": [str(3 + 40 * (n % 2)) for n in range(rows)], "happened": [str(n % 2) for n in range(rows)]}
+    sheet = Sheet("made up", columns, range(2, rows + 2))
+    model = scores.fit(sheet, target="happened", at=AT)
+    assert model.card["out_of_fold"]["auc"]["value"] == 1.0
+    found = scores.predict(model, sheet)
+    assert max(found[::2]) < 0.1
+    assert min(found[1::2]) > 0.9
+
+
 class TestNights:
     def test_cured_is_seen_within_the_nights_asked_for(self, week):
         found = scores.training_table(week, outcome="cured", within=3).to_pyarrow().to_pylist()

@@ -6,14 +6,15 @@ import csv
 import json
 import math
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from anhuan.cli.terminal import EXIT_NO, AsJson, app, console, print_json, progress_bars, say, table, usage
+from anhuan.cli.terminal import EXIT_NO, AsJson, app, console, home, print_json, progress_bars, say, table, usage
 
 if TYPE_CHECKING:
     from anhuan.portfolio.scores import Model
@@ -23,6 +24,7 @@ experiment_app = typer.Typer(no_args_is_help=True, help="Experiments: who gets w
 app.add_typer(score_app, name="score")
 app.add_typer(experiment_app, name="experiment")
 
+Outcome = Literal["cured", "rolled"]
 Data = Annotated[Path, typer.Argument(metavar="DATA.csv", help="CSV with a header line, UTF-8.")]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="What score fit wrote.")]
 
@@ -95,6 +97,46 @@ def score_fit(
         f"{model}: {found['rows']:,} rows; on rows not learnt from: "
         f"AUC {area['value']:.3f} ({area['low']:.3f} – {area['high']:.3f}), Brier {brier['value']:.3f}, slope {slope['value']:.2f}"
     )
+
+
+@score_app.command("table")
+def score_table(
+    *,
+    outcome: Annotated[
+        Outcome, typer.Option(help="What is to be learnt: whether an account cured, or rolled into a higher bucket.")
+    ] = "cured",
+    within: Annotated[int, typer.Option(min=1, help="… on one of so many later nights.")] = 7,
+    every: Annotated[int, typer.Option(min=1, help="Take every so manieth night only.")] = 1,
+    also: Annotated[list[str] | None, typer.Option(help="Further columns of customers, separated by commas.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rows to learn from, out of the sealed nights of this home: CSV, for `score fit --target happened`."""
+    with _usable(as_json=as_json), tempfile.TemporaryDirectory() as workspace:
+        from pyarrow import csv as arrow_csv
+
+        from anhuan.portfolio import engine, scores, snapshot
+
+        con = engine.connect(Path(workspace))
+        nights = [snapshot.load(con, folder) for folder in _sealed()]
+        try:
+            found = scores.training_table(nights, outcome=outcome, within=within, every=every, also=_names(also))
+        except ValueError:
+            usage(
+                "too_few_nights",
+                f"{home()} 中只有 {len(nights)} 个已封存的批次，没有一个批次之后还有 {within} 个批次可供学习。",
+                f"{home()} has {len(nights)} sealed nights: none has {within} later ones to learn from.",
+                as_json=as_json,
+            )
+        arrow_csv.write_csv(found.order_by("business_date", "account_id").to_pyarrow(), sys.stdout.buffer)
+
+
+def _sealed() -> list[Path]:
+    """The sealed nights of the home, oldest first; of a night that was replaced, the one that stands."""
+    latest: dict[str, tuple[int, str]] = {}
+    for file in (home() / "nights").glob("*.json"):
+        told = json.loads(file.read_text())
+        latest[told["business_date"]] = max(latest.get(told["business_date"], (0, "")), (told["sequence"], told["snapshot"]))
+    return [home() / "snapshots" / name for _day, (_sequence, name) in sorted(latest.items())]
 
 
 @score_app.command("predict")

@@ -101,6 +101,7 @@ def night(folder: Delivered, layout: Layout = None, as_json: AsJson = False) -> 
     from anhuan.clockwork import nightly
     from anhuan.clockwork.proposing import CapacitiesRefused
     from anhuan.portfolio.feed import FeedUnreadable
+    from anhuan.portfolio.tabular import Unusable
 
     try:
         with progress_bars() as progress:
@@ -109,6 +110,8 @@ def night(folder: Delivered, layout: Layout = None, as_json: AsJson = False) -> 
         usage(unreadable.code, unreadable.zh, unreadable.en, as_json=as_json)
     except CapacitiesRefused as refused:
         usage("capacities_refused", refused.zh, refused.en, as_json=as_json)
+    except Unusable as wrong:
+        usage(wrong.code, wrong.zh, wrong.en, as_json=as_json)
     if as_json:
         print_json(outcome.result)
     else:

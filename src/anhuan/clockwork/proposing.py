@@ -24,6 +24,7 @@ from ibis.backends.duckdb import Backend
 from ibis.expr import types as ir
 
 from anhuan.acts import law, proposal
+from anhuan.clockwork import scoring
 from anhuan.core.days import SATURDAY, UnknownYear
 from anhuan.core.vocabulary import Heap, Presence
 from anhuan.portfolio import experiments, strategy
@@ -51,16 +52,18 @@ class CapacitiesRefused(Exception):
 
 
 def propose(con: Backend, night: Night, version: StrategyVersion, *, standing: ir.Table, home: Path) -> dict[str, Any]:
-    """Propose over tonight's book and keep it: `{"heaps", "proposals", "refusals"}`; runs in the step's transaction.
+    """Propose over tonight's book and keep it: `{"heaps", "proposals", "refusals", "scores"}`; runs in the step's transaction.
 
     `heaps`: overdue accounts delivered, by what became of their customer's proposal; `proposals`: customers proposed, by channel;
-    `refusals`: how many proposals each rule refused or held.
+    `refusals`: how many proposals each rule refused or held; `scores`: as `scoring.seal`.
     """
     day, told = night.business_date, capacities(home)
     arms = experiments.assignment(version.arms, seed=version.seed)
     with registered(con, "conduct", conduct(day, at=morning_after(day, home=home), zone=settings.TIME_ZONE)) as known:
+        scored = scoring.seal(con, night, home=home)
         rows = strategy.inputs(
-            standing, con.table("accounts"), con.table("customers"), business_date=day, conduct=known, arms=arms
+            standing, con.table("accounts"), con.table("customers"), business_date=day, conduct=known, arms=arms,
+            scores=scoring.sealed(con, night, home=home) if scored else None,
         )  # fmt: skip
         model = Model(bytes(version.model))
         # Worked out once: an expression this long, read by several others, would be planned over and over.
@@ -73,6 +76,7 @@ def propose(con: Backend, night: Night, version: StrategyVersion, *, standing: i
         "heaps": heaps,
         "proposals": _counted(row["channel"] for row in became if row["state"] == ProposalState.PROPOSED),
         "refusals": _counted(rule for row in became for rule in row["rules"]),
+        "scores": scored,
     }
 
 

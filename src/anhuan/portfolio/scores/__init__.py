@@ -12,9 +12,10 @@ How to use and how to judge them: `docs/scores.md`.
 from __future__ import annotations
 
 from anhuan.portfolio.scores.model import FORMAT, Model, drift, fit, load, predict, reasons, save
-from anhuan.portfolio.scores.nights import KEYS, TARGET, features, scored, training_table
+from anhuan.portfolio.scores.nights import BACK, KEYS, TARGET, features, scored, training_table
 
 __all__ = [
+    "BACK",
     "FORMAT",
     "KEYS",
     "TARGET",

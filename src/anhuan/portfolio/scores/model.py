@@ -246,9 +246,14 @@ def _names(width: int) -> list[str]:
 
 
 def _scale(odds: Numbers, outcome: Numbers) -> tuple[float, float]:
-    """Intercept and slope that make log-odds of unseen rows true on average; a slope below nil would turn the score round."""
+    """Intercept and slope that make log-odds of unseen rows true on average; a slope below nil would turn the score round.
+
+    Where the trees tell the outcomes apart without a mistake, no slope is steep enough: their own log-odds stand.
+    """
     intercept, slope, *_ = quality.logistic(odds, outcome)
-    if not 0.0 < slope < 3.0:
+    if slope >= 3.0:
+        return 0.0, 1.0
+    if not slope > 0.0:
         base = float(outcome.mean())
         return float(quality.logit(np.array([base]))[0]), 0.0
     return round(intercept, 9), round(slope, 9)

@@ -58,12 +58,15 @@ _OF_STANDING = (
 _DATES = ("opened_on", "statement_date", "last_payment_on")
 _RECENT = 30  # days of payments looked back on
 
+BACK = 30
+"""Earlier nights `features` is given at most, to learn from and at work alike, so that an account's past is as long in both."""
+
 
 def features(snapshot: Snapshot, earlier: Sequence[Snapshot] = (), *, also: Sequence[str] = ()) -> ir.Table:
     """One row per account overdue on the night: `KEYS` and what was known then.
 
-    `earlier`: sealed nights before it, for payments of the last 30 days and the account's past; a score wants as many of
-    them at work as when it was fitted. `also`: further columns of the customers' table, such as `age`.
+    `earlier`: up to `BACK` sealed nights before it, for payments of the last 30 days and the account's past. `also`: further
+    columns of the customers' table, such as `age`.
     """
     night = night_of(snapshot)
     standing, accounts = snapshot.table("standing"), snapshot.table("accounts")
@@ -105,7 +108,7 @@ def training_table(
         raise ValueError(f"{len(snapshots)} nights: none has {within} later nights to learn from")
     parts = []
     for number in usable:
-        then = features(snapshots[number], snapshots[:number], also=also)
+        then = features(snapshots[number], snapshots[max(0, number - BACK) : number], also=also)
         parts.append(_with_outcome(then, snapshots[number + 1 : number + 1 + within], outcome))
     return reduce(lambda one, other: one.union(other), parts)
 
