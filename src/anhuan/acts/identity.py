@@ -23,6 +23,7 @@ from django.db.backends.utils import CursorWrapper
 from duckdb import DuckDBPyConnection
 from ibis.backends.duckdb import Backend
 
+from anhuan.acts.customer import held
 from anhuan.portfolio.feed.sentences import Sentence
 from anhuan.records import bulk, events, identity
 from anhuan.records.case import Case
@@ -417,6 +418,12 @@ def reveal(
             body["points"] = sorted(str(point_id) for point_id in points)
         events.append(chain=case_id, kind="identity.revealed", body=body, at=at, by=by)
     return _in_clear(person, set(fields), points)
+
+
+def look_at_message(customer_id: str, row_id: UUID, *, at: datetime, by: str) -> None:
+    """Remember that somebody read what a message or a reply says."""
+    with held(customer_id, at=at, by=by) as customer:
+        customer.remember("message.read", {"message": str(row_id)})
 
 
 def _in_clear(person: Person, fields: set[str], points: Collection[UUID] | None) -> Person:
