@@ -262,10 +262,12 @@ def _meanwhile(run: _Import, law: Law) -> list[dict[str, Any]]:
         if contacts:
             told = {"hold": str(hold.hold_id), "case": hold.customer_id, "kind": hold.kind, "contacts": [*map(str, contacts)]}
             found.setdefault(hold.customer_id, []).append(told)
-    for customer_id in sorted(found.keys() | (run.bound & pending.customers(run.at))):
+    waiting = run.bound & pending.customers(run.at)
+    for customer_id in sorted(found.keys() | waiting):
         with held(customer_id, at=run.at, by=run.by) as customer:
             meanwhile = {each["hold"]: each["contacts"] for each in found.get(customer_id, ())}
-            body = {"meanwhile": meanwhile, "withdrawn": pending.withdraw(customer, law, written_at=run.at)}
+            withdrawn = pending.withdraw(customer, law, written_at=run.at) if customer_id in waiting else {}
+            body = {"meanwhile": meanwhile, "withdrawn": withdrawn}
             if any(body.values()):
                 customer.remember("history.judged", {name: value for name, value in body.items() if value})
     return [each for customer_id in sorted(found) for each in found[customer_id]]
