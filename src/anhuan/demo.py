@@ -32,8 +32,8 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from anhuan.core.law import Law
 
-# The morning after the last night of the demonstration: a Monday, at a working hour.
-MORNING = "2026-11-23T09:30:00+08:00"
+# The morning after the last night of the demonstration: a Monday, at the hour at which machines begin to send.
+MORNING = "2026-11-23T10:00:00+08:00"
 LAST_NIGHT = date(2026, 11, 22)
 DESK_DAYS = 10  # the desk works on so many of the last days
 STRATEGY_NIGHTS = 5  # so many of the last nights live by the made-up bank's strategy
@@ -88,6 +88,7 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     for number, day in enumerate(missing, start=1):
         progress("nights", number - 1, len(missing))
         with _clock_at(day + timedelta(days=1)):
+            _speak(day)
             if day == max(LAST_NIGHT - timedelta(days=STRATEGY_NIGHTS - 1), first + timedelta(days=1)):
                 _live_by_a_strategy(day, home)
             outcome = nightly.run(folder / day.isoformat(), home=home, progress=None)
@@ -118,24 +119,15 @@ def _one_line(result: dict[str, Any]) -> str:
 def _live_by_a_strategy(day: date, home: Path) -> None:
     """Put the made-up bank's card strategy live from a business date, tried on the nights before, signed by two people; once."""
     from anhuan import clock
-    from anhuan.acts import staff, strategy
+    from anhuan.acts import strategy
     from anhuan.clockwork import proposing, simulating
-    from anhuan.records.staff import Staff
     from anhuan.records.strategy import StrategyVersion
 
     file = _bank_folder() / "strategy" / "card.dmn"
     nights = simulating.nights_between(day - timedelta(days=SIMULATED_NIGHTS), day)
     if not file.exists() or not nights or StrategyVersion.objects.filter(name="cards").exists():
         return
-    author, second = _STAFF[:2]
-    for name in (author, second):
-        if not Staff.objects.filter(
-            username=name
-        ).exists():  # who signs; nobody learns the password, so nobody signs in as them
-            staff.create_staff(
-                username=name, password=secrets.token_urlsafe(24), role="operations", language="zh-hans", at=clock.now(),
-                by="system:demo",
-            )  # fmt: skip
+    author, second = _signers()
     strategy.draft(file.read_bytes(), name="cards", at=clock.now(), by=author)
     version = StrategyVersion.objects.get(name="cards")
     strategy.check(version.pk, at=clock.now(), by=author)
@@ -145,6 +137,41 @@ def _live_by_a_strategy(day: date, home: Path) -> None:
     made = strategy.go_live(version.pk, live_from=day, at=clock.now(), by=second)
     if isinstance(made, list):
         raise RuntimeError("; ".join(sentence.en for sentence in made))  # noqa: TRY004  refused, not mistyped
+
+
+def _signers() -> tuple[str, str]:
+    """Two made-up people who sign; nobody learns their passwords, so nobody signs in as them."""
+    from anhuan import clock
+    from anhuan.acts import staff
+    from anhuan.records.staff import Staff
+
+    for name in _STAFF[:2]:
+        if not Staff.objects.filter(username=name).exists():
+            staff.create_staff(
+                username=name, password=secrets.token_urlsafe(24), role="operations", language="zh-hans", at=clock.now(),
+                by="system:demo",
+            )  # fmt: skip
+    return _STAFF[0], _STAFF[1]
+
+
+def _speak(day: date) -> None:
+    """Put the made-up bank's wordings in force, signed by two made-up people; once."""
+    from anhuan import clock
+    from anhuan.acts import wording
+    from anhuan.records.wording import WordingVersion
+    from anhuan.rulebook import letters
+
+    folder = _bank_folder() / "wordings"
+    if WordingVersion.objects.exists() or not folder.exists():
+        return
+    author, second = _signers()
+    for file in sorted(folder.glob("*.yaml")):
+        for each in letters.read_file(file)[0]:
+            version = wording.draft(each, at=clock.now(), by=author)
+            if not isinstance(version, list):
+                wording.check(version.pk, at=clock.now(), by=author)
+                wording.approve(version.pk, at=clock.now(), by=second)
+                wording.go_live(version.pk, live_from=day + timedelta(days=1), at=clock.now(), by=second)
 
 
 def _firstbank() -> ModuleType:
@@ -299,23 +326,30 @@ def _free_port(wanted: int) -> int:
 
 
 def _serve(port: int, say: Say, welcome: str) -> int:
-    command = [sys.executable, "-m", "anhuan", "serve", "--port", str(port)]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # end as with Ctrl-C, and so take the site along
-    server = subprocess.Popen(command)
+    """The site, and beside it a sender, whose messages go to the sandbox."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # end as with Ctrl-C, and so take both along
+    command = [sys.executable, "-m", "anhuan"]
+    server = subprocess.Popen([*command, "serve", "--port", str(port)])
+    sender: subprocess.Popen[bytes] | None = None
     try:
         if not _answers(port, server):
             say("The site did not answer within a minute.")
             return 70
-        say(welcome)
         if os.environ.get("DEMO_EXIT"):
+            say(welcome)
             return 0
+        sender = subprocess.Popen([*command, "work"])
+        say(welcome)
         return server.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        if server.poll() is None:
-            server.terminate()
-        server.wait()
+        for process in (sender, server):
+            if process is not None and process.poll() is None:
+                process.terminate()
+        for process in (sender, server):
+            if process is not None:
+                process.wait()
 
 
 def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
