@@ -27,7 +27,7 @@ from anhuan.acts import law, proposal
 from anhuan.clockwork import scoring
 from anhuan.core.days import SATURDAY, UnknownYear
 from anhuan.core.vocabulary import Heap, Presence
-from anhuan.portfolio import experiments, strategy
+from anhuan.portfolio import experiments, snapshot, strategy
 from anhuan.portfolio.delinquency import in_arrears
 from anhuan.records.night import Night
 from anhuan.records.strategy import HEAPS, ProposalState, StrategyVersion, conduct
@@ -61,9 +61,10 @@ def propose(con: Backend, night: Night, version: StrategyVersion, *, standing: i
     arms = experiments.assignment(version.arms, seed=version.seed)
     with registered(con, "conduct", conduct(day, at=morning_after(day, home=home), zone=settings.TIME_ZONE)) as known:
         scored = scoring.seal(con, night, home=home)
+        tonight = snapshot.load(con, home / "snapshots" / night.snapshot)
         rows = strategy.inputs(
             standing, con.table("accounts"), con.table("customers"), business_date=day, conduct=known, arms=arms,
-            scores=scoring.sealed(con, night, home=home) if scored else None,
+            scores=scoring.sealed(tonight) if scored else None,
         )  # fmt: skip
         model = Model(bytes(version.model))
         # Worked out once: an expression this long, read by several others, would be planned over and over.

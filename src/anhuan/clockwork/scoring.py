@@ -33,9 +33,10 @@ def seal(con: Backend, night: Night, *, home: Path) -> dict[str, Any] | None:
     model, root = scores.load(home / MODEL), home / "snapshots"
     before = Night.objects.filter(status=NightStatus.SEALED, business_date__lt=night.business_date).order_by("-business_date")
     earlier = [snapshot.load(con, root / each.snapshot) for each in reversed(before[: scores.BACK])]
-    found = scores.scored(model, scores.features(snapshot.load(con, root / night.snapshot), earlier))
+    tonight = snapshot.load(con, root / night.snapshot)
+    found = scores.scored(model, scores.features(tonight, earlier))
     rows = found.order_by("account_id").to_pyarrow()
-    place = _place(night, home)
+    place = _place(tonight)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = place.with_suffix(".partial")
     pq.write_table(rows, partial, compression="zstd")
@@ -46,11 +47,11 @@ def seal(con: Backend, night: Night, *, home: Path) -> dict[str, Any] | None:
     return {"model": model.fingerprint, "accounts": len(rows), "sha256": digest}
 
 
-def sealed(con: Backend, night: Night, *, home: Path) -> ir.Table | None:
-    """account_id and `pay_score` of the night, as it was sealed; None where it has no scores."""
-    place = _place(night, home)
-    return con.read_parquet(place).rename(pay_score="score") if place.exists() else None
+def sealed(night: snapshot.Snapshot) -> ir.Table | None:
+    """account_id and `pay_score` of a night, as it was sealed; None where it has no scores."""
+    place = _place(night)
+    return night.con.read_parquet(place).rename(pay_score="score") if place.exists() else None
 
 
-def _place(night: Night, home: Path) -> Path:
-    return home / "scores" / f"{night.snapshot}.parquet"
+def _place(night: snapshot.Snapshot) -> Path:
+    return night.folder.parents[1] / "scores" / f"{night.folder.name}.parquet"

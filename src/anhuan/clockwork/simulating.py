@@ -30,6 +30,7 @@ from ibis.expr import types as ir
 from anhuan.acts import law, proposal
 from anhuan.acts import strategy as acts
 from anhuan.acts.desk import by_machine
+from anhuan.clockwork import scoring
 from anhuan.clockwork.proposing import morning_after, registered, seats, wanted
 from anhuan.core import gate
 from anhuan.core.facts import Attempt, Contact, Facts
@@ -230,7 +231,7 @@ def _inputs(
 ) -> ir.Table:
     return strategy.inputs(
         standing, sealed.table("accounts"), sealed.table("customers"), business_date=day, conduct=told,
-        arms=experiments.assignment(version.arms, seed=version.seed),
+        arms=experiments.assignment(version.arms, seed=version.seed), scores=scoring.sealed(sealed),
     )  # fmt: skip
 
 
