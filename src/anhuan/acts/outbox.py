@@ -51,6 +51,12 @@ WHERE i.state = 'waiting' AND c.stopped_at IS NULL {} GROUP BY c.campaign_id
 """
 
 
+_QUEUED = """
+SELECT args ->> 'campaign_id' FROM procrastinate_jobs
+WHERE task_name = %s AND status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
+"""
+
+
 def schedule(night: Night, *, at: datetime) -> dict[str, int]:
     """Put what the night proposes, and machines carry out, into the outbox, with the jobs that send it; messages by channel.
 
@@ -89,7 +95,7 @@ def sweep(*, at: datetime) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE.format("AND i.not_before <= %(at)s"), {"at": at})
         due = cursor.fetchall()
-        cursor.execute("SELECT args ->> 'campaign_id' FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo'", [JOB])
+        cursor.execute(_QUEUED, [JOB])
         queued = {campaign_id for (campaign_id,) in cursor.fetchall()}
         missing = [campaign_id for campaign_id, _first, _items in due if str(campaign_id) not in queued]
         for campaign_id in missing:
