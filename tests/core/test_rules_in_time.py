@@ -464,6 +464,12 @@ def first_free(known, at, zone="Asia/Shanghai"):
     return StatedBlock().refuses(Asked(attempt(), known, {}, moment(at, zone))).not_before
 
 
+def test_the_last_date_of_a_time_barred_every_day_is_looked_for_a_week_ahead_and_no_further():
+    for until, opens in ((date(2026, 6, 17), moment("2026-06-18 00:00")), (date(2026, 6, 18), None)):
+        block = TimeBlock(moment("2026-06-01 10:00"), frozenset(range(7)), until_date=until)
+        assert first_free(facts(time_blocks=(block,)), NOON) == opens
+
+
 def test_a_block_ends_where_it_ends_in_every_zone():
     block = TimeBlock(moment("2026-06-01 10:00"), frozenset(range(7)), time(15), time(23))
     new_york = facts(zone="America/New_York", time_blocks=(block,))  # ten in the evening there is the next date in UTC
