@@ -281,9 +281,7 @@ def busy_desk() -> None:
             consent.learn(customer_id, CircumstanceKind.MOVED, timezones=["Asia/Urumqi"], **now)
 
 
-@pytest.mark.parametrize("span", [3, 10_000])
-def test_facts_of_many_are_the_facts_of_each(monkeypatch: pytest.MonkeyPatch, span: int) -> None:
-    monkeypatch.setattr(facts, "_SPAN", span)
+def test_facts_of_many_are_the_facts_of_each() -> None:
     busy_desk()
     wanted = [f"C{n:02}" for n in range(25)]
     many = list(facts.facts_for_many([*wanted, "nobody"], at=MORNING))

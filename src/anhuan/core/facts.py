@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from itertools import pairwise
 from types import MappingProxyType
 
 from anhuan.core.vocabulary import (
@@ -268,10 +267,10 @@ class Facts:
     instants: tuple[datetime, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        instants = tuple(contact.at for contact in self.contacts)
-        if any(earlier > later for earlier, later in pairwise(instants)):
+        instants = [contact.at for contact in self.contacts]
+        if instants != sorted(instants):
             raise ValueError("contacts are told in time order")
-        object.__setattr__(self, "instants", instants)
+        object.__setattr__(self, "instants", tuple(instants))
 
     def contact(self, contact_id: str) -> Contact | None:
         return next((contact for contact in self.contacts if contact.id == contact_id), None)

@@ -12,8 +12,7 @@ of hers that failed since she was last reached, which decide whether she counts 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,6 @@ from anhuan.records.told import Rows
 
 WINDOW = timedelta(days=60)
 _ALL_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
-_SPAN = 5_000
 
 # --- what each table tells ----------------------------------------------------------------------------------------
 
@@ -52,8 +50,8 @@ _STILL_ASKED = f"""
      AND NOT EXISTS (SELECT FROM records_contact r
                      WHERE r.customer_id = t.customer_id AND r.started_at >= t.started_at AND {_REACHED})))
 """
-# Contacts come as text, not JSON, for there are millions of them in a night: cells and rows parted by signs no id may hold (a
-# constraint of the table), the closed words as one cell, for there are few combinations of them.
+# Contacts come as text, not JSON, for there are millions of them in a night: cells parted by signs no id may hold (a constraint
+# of the table), the closed words as one cell, for there are few combinations of them.
 _CONTACT = """
 concat_ws(E'\\x1f', t.contact_id, t.started_at,
     concat_ws('|', t.channel, t.direction, t.party, t.purpose, t.point_kind, CASE WHEN t.automated THEN 't' ELSE 'f' END,
@@ -61,41 +59,44 @@ concat_ws(E'\\x1f', t.contact_id, t.started_at,
         CASE WHEN t.closed_at <= %(known)s THEN t.outcome ELSE '' END, t.actor),
     t.person_id, coalesce(t.point_id::text, ''), array_to_string(t.debts, E'\\x1d'), coalesce(t.in_reply_to::text, ''))
 """
-_BY_TIME = "t.started_at, t.contact_id"
+
+_CONTACTS_OF_ONE = f"""
+SELECT string_agg({_CONTACT}, E'\\x1f' ORDER BY t.started_at, t.contact_id) FROM records_contact t
+WHERE t.customer_id = %(customer)s AND {_TOLD} AND (t.started_at >= %(since)s OR {_STILL_ASKED})
+"""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """One table: the cells of a row, which rows, in what order."""
+    """One table: the cells of a row, which rows, in what order: by an instant, where it has one, then by an id."""
 
     cells: str
     table: str
     where: str = "t.recorded_at <= %(known)s"
-    order: str = "t.at, t.id"
-    packed: bool = False
+    at: str = "t.at"
+    id: str = "t.id"
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it is the bank that tells it, of every customer."""
+        return self.at == "NULL"
 
     @property
     def rows(self) -> str:
-        """All rows of one customer: a JSON list of lists, or packed as one text."""
-        if self.packed:
-            return f"string_agg({self.cells}, E'\\x1e' ORDER BY {self.order})"
-        return f"json_agg(json_build_array({self.cells}) ORDER BY {self.order})"
+        """All rows of one customer as JSON."""
+        return f"json_agg(json_build_array({self.cells}) ORDER BY {self.at}, {self.id})"
 
 
 _SOURCES: Mapping[str, _Source] = {
-    "customer": _Source("t.timezone, t.flags", "records_customer", "true", "t.customer_id"),
-    "account": _Source("t.account_id, t.block_code, t.placed_with", "records_account", "true", "t.account_id"),
+    "customer": _Source("t.timezone, t.flags", "records_customer", "true", "NULL", "t.customer_id"),
+    "account": _Source("t.account_id, t.block_code, t.placed_with", "records_account", "true", "NULL", "t.account_id"),
     "point": _Source(
         "t.point_id, t.kind || '|' || t.party || '|' || t.place, t.person_id", "records_contactpoint", "t.absent_since IS NULL",
-        "t.point_id",
+        "NULL", "t.point_id",
     ),
-    "older": _Source(
-        _CONTACT, "records_contact", f"t.started_at < %(since)s AND {_TOLD} AND {_STILL_ASKED}", _BY_TIME, packed=True
-    ),
-    "contact": _Source(_CONTACT, "records_contact", f"t.started_at >= %(since)s AND {_TOLD}", _BY_TIME, packed=True),
     "hold": _Source(
         "t.kind, t.begins, CASE WHEN t.ended_at <= %(known)s THEN t.ends END, t.debts, t.until_date",
-        "records_hold", "t.registered_at <= %(known)s", "t.begins, t.hold_id",
+        "records_hold", "t.registered_at <= %(known)s", "t.begins", "t.hold_id",
     ),
     "consent": _Source(
         "t.at, t.covers, t.given_to, t.begins, t.ends, t.channel, t.point_id, t.person_id, t.debts, t.limit_per_day",
@@ -115,11 +116,26 @@ _SOURCES: Mapping[str, _Source] = {
     "person_finding": _Source("t.kind, t.person_id, t.relation, t.at", "records_personfinding"),
 }  # fmt: skip
 
+# Of one customer: her contacts, and all else as one list of rows, each with its source before its cells; most sources have none.
+_EACH_ROW = " UNION ALL ".join(
+    f"SELECT {source.at}::timestamptz AS at, {source.id}::text COLLATE \"C\" AS id, json_build_array('{name}', {source.cells}) AS cells"
+    f" FROM {source.table} t WHERE t.customer_id = %(customer)s AND {source.where}"
+    for name, source in _SOURCES.items()
+)
 # Prepared by name once a connection: PostgreSQL takes longer to plan it than to answer it.
-_ONE = "PREPARE facts_of_one (text, timestamptz, timestamptz, timestamptz) AS SELECT " + ", ".join(
-    f"(SELECT {source.rows} FROM {source.table} t WHERE t.customer_id = %(customer)s AND {source.where})"
-    for source in _SOURCES.values()
+_ONE = "PREPARE facts_of_one (text, timestamptz, timestamptz, timestamptz) AS SELECT " + (
+    f"({_CONTACTS_OF_ONE}), (SELECT json_agg(cells ORDER BY at, id) FROM ({_EACH_ROW}) each_row)"
 ) % {"customer": "$1", "at": "$2", "known": "$3", "since": "$4"}
+# Of many: what the bank tells of each, as the inside of a JSON object, and her contacts.
+_OF_ALL = ", ".join(
+    f"'\"{name}\":' || (SELECT {source.rows} FROM {source.table} t WHERE t.customer_id = w.customer_id AND {source.where})"
+    for name, source in _SOURCES.items()
+    if source.of_all
+)
+_MANY = (
+    f"COPY (SELECT w.customer_id, concat_ws(',', {_OF_ALL}), ({_CONTACTS_OF_ONE.replace('%(customer)s', 'w.customer_id')})"
+    " FROM (SELECT customer_id FROM wanted ORDER BY customer_id OFFSET 0) w) TO STDOUT"
+)
 _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
@@ -172,8 +188,11 @@ def _prepare(cursor: psycopg.ClientCursor[Any]) -> None:
         _prepared.add(cursor.connection)
 
 
-def _known(row: Sequence[Any], filed: Rows | None = None) -> Known:
-    rows = {name: cell for name, cell in zip(_SOURCES, row, strict=True) if cell}
+def _known(answer: tuple[str | None, list[list[Any]] | None], filed: Rows | None = None) -> Known:
+    contacts, others = answer
+    rows: dict[str, Any] = {"contact": contacts} if contacts else {}
+    for source, *cells in others or ():
+        rows.setdefault(source, []).append(cells)
     if filed:
         accounts = {account[0]: account for name in (rows, filed) for account in name.get("account", ())}
         rows |= {**filed, "account": [accounts[account] for account in sorted(accounts)]}
@@ -231,63 +250,45 @@ def facts_for_many(
 ) -> Iterator[tuple[str, Facts]]:
     """The facts of many customers as of `at`, in the order of their ids; None: of all that have a case open.
 
-    While one span of customers is made into facts, PostgreSQL gathers the next. Runs in a transaction, its own or the caller's,
-    that lasts until the last one is taken; nobody is held, so the door asks again.
+    PostgreSQL gathers the next ones while one is made into facts. Runs in a transaction, its own or the caller's, that lasts until
+    the last one is taken, and keeps the connection to itself so long; nobody is held, so the door asks again.
     """
     asked = {"at": at, "known": known or _ALL_KNOWN, "since": since or at - WINDOW}
-    with transaction.atomic(), ThreadPoolExecutor(1) as ahead:
-        spans = _spans(customers)
-        raw = connection.connection
-        gathered = [ahead.submit(_gather, raw, span, asked) for span in spans[:1]]
-        for number in range(len(spans)):
-            rows_of = gathered.pop().result()
-            if number + 1 < len(spans):
-                gathered.append(ahead.submit(_gather, raw, spans[number + 1], asked))
-            for customer_id in rows_of["wanted"]:
-                yield customer_id, told.facts(_rows(rows_of, customer_id))
+    with transaction.atomic(), quick() as cursor:
+        _want(cursor, customers)
+        some = _what_some_have(cursor, asked)
+        # Copied, for a query is answered only when the last row is there. Nothing is read ahead: what waits as objects is gone
+        # through by Python's collector of garbage over and over.
+        with cursor.copy(_MANY, asked) as gathered:
+            for customer_id, all_have, contacts in gathered.rows():
+                rows = json.loads(f"{{{','.join(filter(None, (all_have, some.get(customer_id))))}}}")
+                if contacts is not None:
+                    rows["contact"] = contacts
+                yield customer_id, told.facts(rows)
 
 
-def _spans(customers: Iterable[str] | None) -> list[tuple[str, str]]:
-    """Make the table of those wanted; answers first and last id of every span of it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)")
-        cursor.execute("DROP TABLE IF EXISTS pg_temp.wanted")
-        cursor.execute('CREATE TEMPORARY TABLE wanted (customer_id varchar(32) COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
-        if customers is None:
-            cursor.execute("INSERT INTO wanted SELECT case_id FROM records_case WHERE status = 'open'")
-        else:
-            cursor.execute("INSERT INTO wanted SELECT unnest(%s::varchar[]) ON CONFLICT DO NOTHING", [list(customers)])
-        cursor.execute("ANALYZE wanted")
-        cursor.execute(
-            "SELECT min(customer_id), max(customer_id) FROM (SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)"
-            " / %s AS span FROM wanted) w GROUP BY span ORDER BY span",
-            [_SPAN],
-        )
-        return [(first, last) for first, last in cursor.fetchall()]
+def _want(cursor: psycopg.Cursor[Any], customers: Iterable[str] | None) -> None:
+    """Make the table of those wanted."""
+    cursor.execute("SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)")
+    cursor.execute("DROP TABLE IF EXISTS pg_temp.wanted")
+    cursor.execute('CREATE TEMPORARY TABLE wanted (customer_id varchar(32) COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
+    if customers is None:
+        cursor.execute("INSERT INTO wanted SELECT case_id FROM records_case WHERE status = 'open'")
+    else:
+        cursor.execute("INSERT INTO wanted SELECT unnest(%s::varchar[]) ON CONFLICT DO NOTHING", [list(customers)])
+    cursor.execute("ANALYZE wanted")
 
 
-def _gather(raw: psycopg.Connection[Any], span: tuple[str, str], asked: Mapping[str, datetime]) -> dict[str, Any]:
-    """By source, the rows of each customer of a span that has any, as JSON text; `wanted` names them all."""
-    between = {"first": span[0], "last": span[1], **asked}
-    inside = "t.customer_id >= %(first)s AND t.customer_id <= %(last)s"
-    gathered: dict[str, Any] = {}
-    with psycopg.Cursor(raw) as cursor:
-        cursor.execute(f"SELECT customer_id FROM wanted t WHERE {inside} ORDER BY customer_id", between)
-        gathered["wanted"] = [customer_id for (customer_id,) in cursor.fetchall()]
-        for name, source in _SOURCES.items():
-            cursor.execute(
-                f"SELECT t.customer_id, {source.rows}::text FROM {source.table} t JOIN wanted USING (customer_id)"
-                f" WHERE {inside} AND {source.where} GROUP BY t.customer_id",
-                between,
-            )
-            gathered[name] = dict(cursor.fetchall())
-    return gathered
-
-
-def _rows(gathered: Mapping[str, Any], customer_id: str) -> Rows:
-    rows: dict[str, Any] = {}
+def _what_some_have(cursor: psycopg.Cursor[Any], asked: Mapping[str, datetime]) -> dict[str, str]:
+    """The rows that most customers have none of, as the inside of a JSON object each."""
+    found: dict[str, str] = {}
     for name, source in _SOURCES.items():
-        text = gathered[name].get(customer_id)
-        if text is not None:
-            rows[name] = text if source.packed else json.loads(text)
-    return rows
+        if not source.of_all:
+            cursor.execute(
+                f"SELECT t.customer_id, '\"{name}\":' || {source.rows} FROM {source.table} t JOIN wanted USING (customer_id)"
+                f" WHERE {source.where} GROUP BY t.customer_id",
+                asked,
+            )
+            for customer_id, text in cursor.fetchall():
+                found[customer_id] = f"{found[customer_id]},{text}" if customer_id in found else text
+    return found

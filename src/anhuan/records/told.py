@@ -60,7 +60,7 @@ def facts(rows: Rows) -> Facts:
     told: dict[str, Any] = {
         "timezones": (timezone,) if timezone else (),
         "debts": {account: Debt(account) for account, *_ in accounts},
-        "contacts": _contacts(rows),
+        "contacts": _contacts(rows["contact"]) if "contact" in rows else (),
         "status": _status(flags, accounts, {}),
         "points": points,
         "people": people,
@@ -115,51 +115,41 @@ def _words(told: str) -> tuple[Any, ...]:
     )
 
 
-def _putting(name: str) -> Callable[[Contact, Any], None]:
-    put: Callable[[Contact, Any], None] = getattr(Contact, name).__set__
-    return put
+# The constructor of a frozen class takes longer than all else a contact or a point needs, and a night has millions of them: one
+# is filled in as a draft, which is not frozen and has the same slots, and then becomes what it is.
+_ContactDraft: Any = type("_ContactDraft", (), {"__slots__": Contact.__slots__})
+_PointDraft: Any = type("_PointDraft", (), {"__slots__": Point.__slots__})
 
 
-# The constructor of a frozen class takes twice as long as all else a contact needs, and a night has millions of contacts.
-_new: Callable[[type[Contact]], Contact] = object.__new__
-_id, _at, _channel, _direction, _party, _person, _point, _point_kind = map(
-    _putting, ("id", "at", "channel", "direction", "party", "person", "point", "point_kind")
-)
-_line_result, _outcome, _about, _actor, _automated, _purpose, _in_reply_to = map(
-    _putting, ("line_result", "outcome", "debts", "actor", "automated", "purpose", "in_reply_to")
-)
-
-
-def _contacts(rows: Rows) -> tuple[Contact, ...]:
-    """In time order: the older ones come first."""
+def _contacts(told: str) -> tuple[Contact, ...]:
+    """They come in time order."""
     sets: dict[str, frozenset[str]] = {"": frozenset()}
     contacts = []
-    for name in ("older", "contact"):
-        if name not in rows:
-            continue
-        for row in rows[name].split("\x1e"):
-            contact_id, at, words, person, point, debts, in_reply_to = row.split("\x1f")
-            channel, direction, party, purpose, point_kind, automated, line_result, outcome, actor = _words(words)
-            about = sets.get(debts)
-            if about is None:
-                about = sets[debts] = frozenset(debts.split("\x1d"))
-            contact = _new(Contact)
-            _id(contact, contact_id)
-            _at(contact, _instant(at))
-            _channel(contact, channel)
-            _direction(contact, direction)
-            _party(contact, party)
-            _person(contact, person)
-            _point(contact, point)
-            _point_kind(contact, point_kind)
-            _line_result(contact, line_result)
-            _outcome(contact, outcome)
-            _about(contact, about)
-            _actor(contact, actor)
-            _automated(contact, automated)
-            _purpose(contact, purpose)
-            _in_reply_to(contact, in_reply_to or None)
-            contacts.append(contact)
+    cells = iter(told.split("\x1f"))
+    for contact_id, at, words, person, point, debts, in_reply_to in zip(*[cells] * 7, strict=True):
+        about = sets.get(debts)
+        if about is None:
+            about = sets[debts] = frozenset(debts.split("\x1d"))
+        draft = _ContactDraft()
+        draft.id = contact_id
+        draft.at = _instant(at)
+        (
+            draft.channel,
+            draft.direction,
+            draft.party,
+            draft.purpose,
+            draft.point_kind,
+            draft.automated,
+            draft.line_result,
+            draft.outcome,
+            draft.actor,
+        ) = _words(words)
+        draft.person = person
+        draft.point = point
+        draft.debts = about
+        draft.in_reply_to = in_reply_to or None
+        draft.__class__ = Contact
+        contacts.append(draft)
     return tuple(contacts)
 
 
@@ -290,25 +280,27 @@ def _points(rows: Rows) -> tuple[dict[str, Point], dict[str, Person]]:
     for kind, point, *_ in rows.get("point_finding", ()):
         found.setdefault(point, set()).add(kind)
     barred = _PLACED[rows["place_bar"][-1][1]] if "place_bar" in rows else None
-    points, people = {}, {}
+    points: dict[str, Point] = {}
+    people: dict[str, Person] = {}
     for point_id, words, person in rows.get("point", ()):
-        point_kind, party, company, placeless = _point_words(words)
+        kind, party, company, placeless = _point_words(words)
         if person and party is not Party.DEBTOR:
             people[person] = Person(person, party)
         if barred and placeless:
-            point_kind = barred
+            kind = barred
         learnt = found.get(point_id, _NOTHING)
         if PointFindingKind.HOSPITAL_OR_CARE in learnt:
-            point_kind = PointKind.HOSPITAL_OR_CARE
-        if point_kind is not None:
-            points[point_id] = Point(
-                point_id,
-                point_kind,
-                party is not Party.DEBTOR or bool(learnt & _OF_ANOTHER),
-                company,
-                PointFindingKind.PROPERLY_OBTAINED in learnt,
-                PointFindingKind.USED_BY_LAST_COLLECTOR in learnt,
-            )
+            kind = PointKind.HOSPITAL_OR_CARE
+        if kind is not None:
+            draft = _PointDraft()
+            draft.id = point_id
+            draft.kind = kind
+            draft.of_third_person = party is not Party.DEBTOR or not _OF_ANOTHER.isdisjoint(learnt)
+            draft.company_domain = company
+            draft.properly_obtained_by_prior_collector = PointFindingKind.PROPERLY_OBTAINED in learnt
+            draft.used_by_last_collector = PointFindingKind.USED_BY_LAST_COLLECTOR in learnt
+            draft.__class__ = Point
+            points[point_id] = draft
     if "person_finding" in rows:
         people |= _people(rows["person_finding"], people)
     return points, people
