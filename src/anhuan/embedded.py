@@ -43,8 +43,8 @@ from typing import IO
 ROLE = DATABASE = SYSTEM_USER = "anhuan"
 START_SECONDS = 60.0
 RECOVERY_SECONDS = 600.0  # a server that is replaying its log is working, not hanging
-_SOCKET = ".s.PGSQL.5432"
-_SOCKET_PATH_LIMIT = 107  # bytes, by sockaddr_un
+_SOCKET, _SOCKET_PATH_LIMIT = ".s.PGSQL.5432", 107  # bytes, by sockaddr_un
+_KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "8388608", "MALLOC_MMAP_THRESHOLD_": "1048576"}  # freed by a statement, for the next
 _LOG_LIMIT = 10 << 20
 
 
@@ -207,7 +207,7 @@ def _programs() -> Path:
 
 def _environment() -> dict[str, str]:
     """Nothing of the caller's environment (PGDATA, PGOPTIONS, LC_ALL…) may reach the server."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **_KEPT_MEMORY}
 
 
 @contextmanager
