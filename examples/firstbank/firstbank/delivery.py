@@ -6,7 +6,7 @@ itself. Knows no file form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,10 +103,11 @@ class Evenings:
         self._was_bucket: Ids = np.zeros(0, dtype=np.int64)
         self._begun = False
 
-    def next(self, rates: Rates) -> Night:
+    def next(self, rates: Rates, reached: Mapping[str, Ids] | None = None) -> Night:
+        """The next evening. `reached`: by channel, the customers contacted since the last one (`life.Life.night`)."""
         if self._begun:
             before = _digest(self.book) if rates.changed is not None else None
-            payments = self.life.night(rates)
+            payments = self.life.night(rates, reached)
             self._arrivals(rates)
             if before is not None and rates.changed is not None:
                 self._post_interest(before, rates.changed)

@@ -7,6 +7,7 @@ the nights before it. Knows nothing of files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,6 +119,7 @@ class Life:
     def __init__(self, book: Book) -> None:
         self.book = book
         self._returns: list[tuple[int, int, int, Before, int]] = []  # day, payment number, amount, state before, place in it
+        self._reached: Mapping[str, Ids] = {}
 
     def history(self, days: int) -> dict[str, npt.NDArray[np.int64]]:
         """The payments of the last `days` days before the first night, for a first delivery."""
@@ -134,8 +136,10 @@ class Life:
         columns["posted"] = columns["effective"]
         return columns
 
-    def night(self, rates: Rates) -> dict[str, npt.NDArray[np.int64]]:
+    def night(self, rates: Rates, reached: Mapping[str, Ids] | None = None) -> dict[str, npt.NDArray[np.int64]]:
+        """Live through a day. `reached`: by channel, the customers who were contacted on it; they pay as `truth` says they answer."""
         self.book.today += 1
+        self._reached = reached or {}
         ledger = Ledger(self.book.today)
         self._before: list[Before] = []
         self._take_back(ledger)
@@ -188,6 +192,9 @@ class Life:
             [(block == FRAUD) | (block == DECEASED) | (block == CLOSED), block == DISPUTE], [0.0, 0.3], default=1.0
         )
         kind = accounts.kind[rows]
+        for channel, customers in self._reached.items():
+            answers = np.array([one.response.get(channel, 1.0) for one in truth.TYPES])[kind]
+            factor *= np.where(np.isin(accounts.customer[rows], customers), answers, 1.0)
         return tuple(truth.hazards(name)[kind, band] * factor for name in ("full", "cycle", "token"))
 
     def _bargains(self, rows: Ids) -> Bools:

@@ -25,7 +25,8 @@ class CustomerType:
     `share` is the share among accounts that become overdue. `full`, `cycle`, `token` are daily probabilities, one per
     band of days past due: pays all that is past due / pays the oldest unpaid minimum / pays less than that. `misses` is
     the probability of not paying an ordinary due date. `response` multiplies the daily probabilities on a day on
-    which the customer was reached through that channel; no contact is made by the generator itself.
+    which the customer was contacted through that channel; no contact is made by the generator itself, but by whoever
+    makes nights one by one (`delivery.Evenings.next`), such as the back-test.
     """
 
     name: str

@@ -275,7 +275,7 @@ def _print_differences(differences: dict[str, Any]) -> None:
 def _print_lift(lift: dict[str, Any]) -> None:
     shown = [
         (measure, against, *(f"{lift[measure][against][name]:,.4g}" for name in ("effect", "low", "high", "p")))
-        for measure in ("cured", "paid_minor")
+        for measure in ("cured", "recovered", "paid_minor")
         for against in ("vs_hold_out", "vs_live")
         if lift[measure][against]["effect"] is not None
     ]
