@@ -44,7 +44,14 @@ def _smpp(told: Mapping[str, Any]) -> Transport:
     return Smpp(Route(**told))
 
 
-_MAKERS: Mapping[tuple[Channel, str], Maker] = MappingProxyType({(Channel.SMS, "smpp"): _smpp})
+def _smtp(told: Mapping[str, Any]) -> Transport:
+    from anhuan.channels.email.server import Server
+    from anhuan.channels.email.transport import Smtp
+
+    return Smtp(Server(**told))
+
+
+_MAKERS: Mapping[tuple[Channel, str], Maker] = MappingProxyType({(Channel.SMS, "smpp"): _smpp, (Channel.EMAIL, "smtp"): _smtp})
 
 
 @dataclass
