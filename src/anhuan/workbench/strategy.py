@@ -43,7 +43,7 @@ def strategy(request: HttpRequest, name: str, number: int) -> HttpResponse:
     first = next((each["decision"] for each in version.findings or () if each["decision"] in tables), version.decision)
     opened = tables.get(request.GET.get("table", first))
     context = {
-        "version": version, "opened": opened,
+        "version": version, "opened": opened, "drawable": drawable(bytes(version.model)), "tables": tables.values(),
         "opened_row": opened.row(int(row)) if opened and row.isdecimal() and len(row) < 9 else None,
         "findings": findings(version.findings, tables), "way": way(version), "next_day": next_day(),
         "others": StrategyVersion.objects.filter(name=name).exclude(pk=version.pk).defer("model").order_by("-number"),
@@ -52,6 +52,11 @@ def strategy(request: HttpRequest, name: str, number: int) -> HttpResponse:
     response = render(request, "workbench/strategy.html", context)
     response["Content-Security-Policy"] = dmn_words.VIEWER_POLICY
     return response
+
+
+def drawable(model: bytes) -> bool:
+    """Whether dmn-js reads the model: it knows DMN 1.3 alone."""
+    return b"https://www.omg.org/spec/DMN/20191111/MODEL/" in model
 
 
 # --- what was found -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
@@ -21,7 +21,7 @@ from anhuan.rulebook.tables.model import Model
 from anhuan.workbench import dmn_words
 from anhuan.workbench.frame import page, reader
 from anhuan.workbench.strategies import SECONDS, drafted, may_sign, sentences, version_of
-from anhuan.workbench.strategy import findings
+from anhuan.workbench.strategy import drawable, findings
 from anhuan.workbench.strategy_tables import decisions
 
 
@@ -30,6 +30,8 @@ from anhuan.workbench.strategy_tables import decisions
 def edit(request: HttpRequest, name: str, number: int) -> HttpResponse:
     """The tables of a version, to be changed; what the prover found of it beside them."""
     version = _opened(request, name, number)
+    if not drawable(bytes(version.model)):
+        raise Http404
     tables = decisions(bytes(version.model))
     nonce = secrets.token_urlsafe(16)
     context = {
