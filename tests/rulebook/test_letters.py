@@ -287,6 +287,50 @@ def test_every_wording_of_the_bank_is_its_document() -> None:
         assert again.fingerprint == wording.fingerprint
 
 
+def test_a_table_keeps_its_columns_in_order_whatever_keeps_the_document() -> None:
+    kept = json.loads(json.dumps(formal_demand("zh").document(), sort_keys=True))
+    again, _ = letters.read_document(kept)
+    assert again is not None
+    filled = letters.fill(again, letters.examples(again))
+    assert isinstance(filled, Filled)
+    assert "|= 卡号后四位 Card | 欠款余额 Balance | 逾期金额 Past due | 逾期天数 Days |" in filled.parts["text"]
+    assert "| 4417 | 28,645.30元 | 3,250.64元 | 75 |" in filled.parts["text"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, "text", {}, {"is": "number"}, {"is": "text", "most": "x"}, {"is": "text", "most": 0}, {"is": "rows"},
+        {"is": "text", "columns": {"a": {"is": "text"}}},
+        {"is": "rows", "columns": {"a": {"is": "rows"}}}, {"is": "rows", "columns": ["a"]},
+        {"is": "rows", "columns": [{"is": "text"}]}, {"is": ["text"]}, {"is": "text", "of": 1},
+    ],
+)  # fmt: skip
+def test_a_value_that_is_declared_wrong_is_a_fault_and_no_crash(value: Any) -> None:
+    document = {
+        "name": "x", "jurisdiction": "cn", "channel": "letter", "language": "zh", "purpose": "service", "discloses": {},
+        "values": {"n": value}, "parts": {"subject": "s", "text": "{n}"},
+    }  # fmt: skip
+    wording, faults = letters.read_document(document)
+    assert wording is None
+    assert "bad_value" in {fault.code for fault in faults}
+
+
+@pytest.mark.parametrize(
+    ("type_", "example"), [("date", "soon"), ("date", "2026-02-30"), ("money", 5), ("rows", ["x"]), ("rows", "x"), ("tail", 1)]
+)
+def test_an_example_of_the_wrong_type_is_told_by_its_name(type_: str, example: Any) -> None:
+    document = {
+        "name": "x", "jurisdiction": "cn", "channel": "letter", "language": "zh", "purpose": "service", "discloses": {},
+        "values": {"n": {"is": type_, "example": example} | ({"columns": {"a": {"is": "text"}}} if type_ == "rows" else {})},
+        "parts": {"subject": "s", "text": "{n}"},
+    }  # fmt: skip
+    wording, faults = letters.read_document(document)
+    assert faults == []
+    assert wording is not None
+    assert codes(letters.judge(wording, on=TODAY).faults) == [("wrong_type", "n")]
+
+
 def test_every_wording_is_there_in_both_languages() -> None:
     keys = {wording.key for wording in bank()}
     assert {key[:-2] + "zh" for key in keys} == {key[:-2] + "zh" for key in keys if key.endswith("en")}

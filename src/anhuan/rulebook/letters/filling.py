@@ -182,6 +182,8 @@ _WRITERS: Mapping[str, Callable[[Any, Wording], str]] = {
     "phone": _of_form(r"\+?[0-9][0-9 -]{3,18}[0-9]"), "link": _of_form(r"https://[\w.-]+(/[\w./?=&%#-]*)?"),
 }  # fmt: skip
 
+_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|\d{4}-(0[13-9]|1[0-2])-(29|30)|\d{4}-(0[13578]|1[02])-31")
+
 # --- for a preview ------------------------------------------------------------------------------------------------
 
 _EXAMPLES: Mapping[str, Any] = MappingProxyType(
@@ -198,12 +200,15 @@ def examples(wording: Wording) -> dict[str, Any]:
 
 
 def _example(value: Value) -> Any:
+    """One value; an example that is none of its type stays what it is, so that filling refuses it by name."""
     given = value.example
     if value.type == "rows":
-        rows = given if isinstance(given, list) else [{}]
+        rows = [{}] if given is None else given
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            return given
         return [{name: _example(Value(column["is"], row.get(name))) for name, column in value.columns.items()} for row in rows]
     if given is None:
         return _EXAMPLES[value.type]
-    if value.type == "date" and isinstance(given, str):
+    if value.type == "date" and isinstance(given, str) and _DAY.fullmatch(given):
         return date.fromisoformat(given)
     return given

@@ -145,10 +145,12 @@ class Wording:
 
 
 def _value_document(value: Value) -> dict[str, Any]:
+    """Columns as a list: a database may keep the keys of a mapping in an order of its own."""
     told: dict[str, Any] = {"is": value.type}
     told |= {"example": value.example} if value.example is not None else {}
     told |= {"most": value.most} if value.most != Value("text").most else {}
-    return told | ({"columns": {name: dict(column) for name, column in value.columns.items()}} if value.columns else {})
+    columns = [{"name": name, **column} for name, column in value.columns.items()]
+    return told | ({"columns": columns} if columns else {})
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -261,25 +263,40 @@ def _unknown_key(key: str, line: int, known: frozenset[str]) -> Fault:
 def _values(told: Mapping[str, Any], line: int) -> tuple[dict[str, Value], list[Fault]]:
     values, faults = {}, []
     for name, each in told.items():
-        at = told.at(name) if isinstance(told, Lines) else line
-        type_ = each.get("is") if isinstance(each, Mapping) else None
-        columns = each.get("columns") or {} if isinstance(each, Mapping) else {}
-        inner = {column.get("is") if isinstance(column, Mapping) else None for column in columns.values()}
-        if (
-            not isinstance(type_, str)
-            or type_ not in TYPES
-            or not inner <= TYPES.keys() - {"rows"}
-            or (type_ == "rows") != bool(columns)
-        ):
+        value = _value(each) if NAME.fullmatch(str(name)) else None
+        if value is None:
             known = ", ".join(TYPES)
             zh, en = f"{name} 应写作 {{is: 类型}}，类型可为：{known}", f"{name} is written {{is: TYPE}}; types are {known}"
-            faults.append(Fault("bad_value", name, zh, en, at))
-            continue
-        example = _plain(each.get("example"))
-        values[name] = Value(
-            type_, example, int(each.get("most", 60)), {name: dict(column) for name, column in columns.items()}
-        )
+            faults.append(Fault("bad_value", str(name), zh, en, told.at(name) if isinstance(told, Lines) else line))
+        else:
+            values[name] = value
     return values, faults
+
+
+def _value(told: Any) -> Value | None:
+    """A value as a file declares it, columns as a mapping, or as a document does, as a list; None when it is neither."""
+    if (
+        not isinstance(told, Mapping)
+        or not told.keys() <= {"is", "example", "most", "columns"}
+        or str(told.get("is")) not in TYPES
+    ):
+        return None
+    columns = told.get("columns") or {}
+    if isinstance(columns, list) and all(isinstance(each, Mapping) for each in columns):
+        columns = {each.get("name"): {key: text for key, text in each.items() if key != "name"} for each in columns}
+    if not isinstance(columns, Mapping) or (told["is"] == "rows") != bool(columns):
+        return None
+    for name, column in columns.items():
+        if (
+            not NAME.fullmatch(str(name))
+            or not isinstance(column, Mapping)
+            or str(column.get("is")) not in TYPES.keys() - {"rows"}
+        ):
+            return None
+    most = told.get("most", 60)
+    if type(most) is not int or most < 1:
+        return None
+    return Value(told["is"], _plain(told.get("example")), most, {name: dict(column) for name, column in columns.items()})
 
 
 def _plain(example: Any) -> Any:
