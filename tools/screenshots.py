@@ -42,6 +42,9 @@ SHOWN = (
 PAGES = {
     "dashboard": "/", "cases": "/cases/?bucket=2&bucket=3", "case": "", "gate": "", "nights": "/nights/", "night": "",
     "compliance": "/compliance/", "rulebook": "/compliance/rulebook/", "replay": "/compliance/replay/?run=1&law=uk&law=house",
+    "strategies": "/strategies/", "strategy": "/strategies/cards/1/?table=treatment&row=30",
+    "strategy-edit": "/strategies/cards/1/edit/?table=stage", "simulation": "/strategies/cards/1/simulation/",
+    "arms": "/strategies/cards/arms/",
 }  # fmt: skip
 SHORT = {"en": "en", "zh-hans": "zh"}
 
