@@ -40,7 +40,12 @@ class Thread:
 def sandbox(request: HttpRequest) -> HttpResponse:
     """The last messages by address, and the one that is open as a phone, a mailbox or a letter shows it."""
     place = _place(request)
-    posted = folder.outbox(place, limit=SHOWN) if place.exists() else []
+    everything = folder.outbox(place) if place.exists() else []
+    channels = [channel.value for channel in Channel if any(each.channel is channel for each in everything)]
+    channel = request.GET.get("channel", "")
+    if channel not in channels:
+        channel = Channel.SMS.value if Channel.SMS in channels else next(iter(channels), "")
+    posted = [each for each in everything if each.channel == channel][:SHOWN]
     wanted = request.GET.get("m", "")
     shown = next((each for each in posted if _key(each) == wanted), posted[0] if posted else None)
     conversation = [each for each in reversed(posted) if shown and each.message.to == shown.message.to]
@@ -49,6 +54,8 @@ def sandbox(request: HttpRequest) -> HttpResponse:
         "shown": shown,
         "key": _key(shown) if shown else "",
         "conversation": conversation,
+        "channels": channels,
+        "channel": channel,
         "answerable": shown is not None and shown.channel in {Channel.SMS, Channel.EMAIL, Channel.PORTAL_PUSH},
     }
     part = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
@@ -62,13 +69,13 @@ def answer(request: HttpRequest) -> HttpResponse:
     """Say something from the phone that is open."""
     place = _place(request)
     key, text = request.POST.get("m", ""), request.POST.get("text", "").strip()
-    shown = next((each for each in folder.outbox(place, limit=SHOWN) if _key(each) == key), None)
+    shown = next((each for each in folder.outbox(place) if _key(each) == key), None)
     if shown is None:
         raise Http404
     if text:
         folder.reply(place, shown.message.to, text[:2000], at=clock.now(), channel=shown.channel)
     response = redirect("sandbox")
-    response["Location"] += f"?m={key}"
+    response["Location"] += f"?channel={shown.channel.value}&m={key}"
     return response
 
 

@@ -24,6 +24,7 @@ from anhuan.workbench import (
     strategy_changes,
     strategy_editor,
     strategy_simulation,
+    wordings,
 )
 from anhuan.workbench.login import Login
 
@@ -47,6 +48,12 @@ urlpatterns = [
     path("compliance/replay.csv", rulebook.replay_csv, name="replay_csv"),
     path("compliance/rulebook/", rulebook.rulebook, name="rulebook"),
     path("compliance/rulebook.csv", rulebook.rulebook_csv, name="rulebook_csv"),
+    path("wordings/", wordings.wordings, name="wordings"),
+    path("wordings/<int:pk>/", wordings.wording, name="wording"),
+    path("wordings/<int:pk>/act/", wordings.act, name="wording_act"),
+    path("wordings/<int:pk>/edit/", wordings.edit, name="wording_edit"),
+    path("wordings/<int:pk>/try/", wordings.tried, name="wording_try"),
+    path("wordings/<int:pk>/save/", wordings.save, name="wording_save"),
     path("strategies/", strategies.strategies, name="strategies"),
     path("strategies/<slug:name>/arms/", strategy_arms.arms, name="strategy_arms"),
     path("strategies/<slug:name>/<int:number>/", strategy.strategy, name="strategy"),
