@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -182,8 +183,6 @@ _WRITERS: Mapping[str, Callable[[Any, Wording], str]] = {
     "phone": _of_form(r"\+?[0-9][0-9 -]{3,18}[0-9]"), "link": _of_form(r"https://[\w.-]+(/[\w./?=&%#-]*)?"),
 }  # fmt: skip
 
-_DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|\d{4}-(0[13-9]|1[0-2])-(29|30)|\d{4}-(0[13578]|1[02])-31")
-
 # --- for a preview ------------------------------------------------------------------------------------------------
 
 _EXAMPLES: Mapping[str, Any] = MappingProxyType(
@@ -209,6 +208,7 @@ def _example(value: Value) -> Any:
         return [{name: _example(Value(column["is"], row.get(name))) for name, column in value.columns.items()} for row in rows]
     if given is None:
         return _EXAMPLES[value.type]
-    if value.type == "date" and isinstance(given, str) and _DAY.fullmatch(given):
-        return date.fromisoformat(given)
+    if value.type == "date" and isinstance(given, str):
+        with suppress(ValueError):
+            return date.fromisoformat(given)
     return given
