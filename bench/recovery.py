@@ -55,7 +55,7 @@ CANDIDATES: Mapping[str, Sequence[tuple[str, str, str | None]]] = {
 }
 
 
-def model(rules: Sequence[tuple[str, str, str | None]]) -> Model:
+def document(rules: Sequence[tuple[str, str, str | None]]) -> bytes:
     """A strategy of one table: product and days past due to channel."""
     xml = ['<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="n">']
     for name, kind in (("product", "string"), ("days_past_due", "number")):
@@ -74,7 +74,7 @@ def model(rules: Sequence[tuple[str, str, str | None]]) -> Model:
         cells = "".join(f'<inputEntry id="c{number}{k}"><text>{test}</text></inputEntry>' for k, test in enumerate(tests))
         told = f'"{channel}"' if channel else "null"
         xml.append(f'<rule id="u{number}">{cells}<outputEntry id="x{number}"><text>{told}</text></outputEntry></rule>')
-    return Model("".join([*xml, "</decisionTable></decision></definitions>"]).encode())
+    return "".join([*xml, "</decisionTable></decision></definitions>"]).encode()
 
 
 class Desk:
@@ -83,7 +83,7 @@ class Desk:
     def __init__(self, rules: Sequence[tuple[str, str, str | None]]) -> None:
         self._con = ibis.duckdb.connect()
         rows = self._con.create_table("rows", schema=strategy.INPUTS)
-        proposed = strategy.propose(rows, model(rules), "channel")
+        proposed = strategy.propose(rows, Model(document(rules)), "channel")
         self._query = self._con.compile(proposed.select("customer_id", "channel"))
 
     def wants(self, nights: Sequence[Night]) -> list[dict[str, np.ndarray]]:
@@ -189,7 +189,7 @@ def judged(
 ) -> Iterator[tuple[str, str, float, Mapping[str, Any]]]:
     """What is estimated and of what, the truth, and the estimate, for each draw of the arms."""
     follows = {
-        each: [_follows(life.treated[0].get(int(who)), live.treated[0].get(int(who))) for who in cohort]
+        each: [followed(life.treated[0].get(int(who)), live.treated[0].get(int(who))) for who in cohort]
         for each, life in candidates.items()
     }
     ids = people.customer_id(cohort).to_pylist()
@@ -209,13 +209,14 @@ def judged(
                     yield f"{candidate} {against.replace('_', ' ')}", measure, truth, found[measure][against]
 
 
-def _follows(mine: str | None, lives: str | None) -> frozenset[str]:
+def followed(mine: str | None, lives: str | None) -> frozenset[str]:
+    """The arms that treat a customer as a candidate does, which wants `mine` of her where the live strategy wants `lives`."""
     return frozenset([*(["champion"] if mine == lives else []), *([experiments.HOLD_OUT] if mine is None else [])])
 
 
 def goes_on(cohort: np.ndarray, live: Life, mine: Life) -> float:
     """The share of the known for whom candidate and arm treat alike on all later nights, both on their own lives."""
-    known = [int(who) for who in cohort if _follows(mine.treated[0].get(int(who)), live.treated[0].get(int(who)))]
+    known = [int(who) for who in cohort if followed(mine.treated[0].get(int(who)), live.treated[0].get(int(who)))]
     left = {who for who in known if mine.treated[0].get(who) is None and live.treated[0].get(who) is not None}
     alike = [
         all((mine_.get(who) is None) if who in left else mine_.get(who) == live_.get(who)

@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -31,13 +31,15 @@ import pyarrow.parquet as pq
 from firstbank import truth
 from firstbank.book import Book
 from firstbank.breakage import BREAKAGES, write_base, write_broken
+from firstbank.chance import Ids
 from firstbank.core_breakage import CORE_BREAKAGES, write_broken_core
-from firstbank.delivery import Evenings, account_id
+from firstbank.delivery import Evenings, Night, account_id
 from firstbank.forms import FORMS
 from firstbank.life import Rates
 from firstbank.people import customer_id
 
 Progress = Callable[[str, int, int], None]
+Contacts = Callable[[Night], Mapping[str, Ids]]
 
 
 def generate(
@@ -53,20 +55,24 @@ def generate(
     sequence: int = 1,
     clean: bool = False,
     history: int = 7,
+    contacts: Contacts | None = None,
 ) -> list[Path]:
     """Write `nights` deliveries under `out` and return their folders, oldest first.
 
     `accounts` = accounts in the first delivery. `rates` makes the nights after the first to measure, `clean` leaves out
     whatever a reader would warn of, `history` = days of payments before the first night in the first delivery.
+    `contacts` says of each night, by channel, which customers are contacted on the day after it; they answer as the truth has it.
     A folder that is already there is written anew.
     """
     first = int((np.datetime64(start) - np.datetime64("1970-01-01")).astype(int))
     evenings = Evenings(seed=seed, accounts=accounts, first=first, sequence=sequence, clean=clean, history=history)
     folders, counted = [], []
+    reached: Mapping[str, Ids] = {}
     for number in range(nights):
         if progress:
             progress("nights", number, nights)
-        night = evenings.next(rates or Rates())
+        night = evenings.next(rates or Rates(), reached)
+        reached = contacts(night) if contacts else {}
         folder = out / night.date
         if folder.exists():
             shutil.rmtree(folder)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from bench import recovery
 from tests.flows.tinybank import Card, Paid, TinyBank
 from tests.rulebook.dmn import decision, definitions, input_data, item, table
 from typer.testing import CliRunner
 
+import generate
 from anhuan import clock
 from anhuan.acts import desk, dispatch, law, strategy
 from anhuan.acts.staff import create_staff
@@ -22,8 +25,11 @@ from anhuan.cli import app, simulating, strategies
 from anhuan.clockwork import nightly
 from anhuan.clockwork.simulating import live_now, nights_between, of_model, replay, rows_of
 from anhuan.core.vocabulary import Channel, LineResult
+from anhuan.portfolio.experiments import HOLD_OUT, assignment
+from anhuan.portfolio.experiments import lift as lift_of
 from anhuan.records.events import Event
 from anhuan.records.strategy import Simulation, StrategyVersion
+from firstbank import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -190,6 +196,57 @@ def test_a_version_is_approved_once_it_was_simulated_and_the_next_is_held_agains
     assert sum(arm["n"] for arm in figures["results"]) == 3
     assert sum(arm["n"] * arm["paid_minor"]["mean"] for arm in figures["results"]) == pytest.approx(3000)
     assert figures["differences"]["proposals"] == 0
+
+
+@pytest.mark.slow
+def test_a_bank_that_answers_contacts_is_told_through_sealed_nights_as_it_truly_did(
+    home: Path, tmp_path: Path, settings: Any
+) -> None:
+    settings.ANHUAN_HOME = str(home)
+    live = of_model(recovery.document(recovery.LIVE), name="live", decision="channel", like=None)
+    live.arms, live.seed = recovery.ARMS, "truth"
+    dealt = assignment(live.arms, seed=live.seed)
+    desk_ = recovery.Desk(recovery.LIVE)
+
+    def contacts(night: Any) -> dict[str, Any]:
+        """The live strategy on whoever is not held out."""
+        (wanted,) = desk_.wants([night])
+        return {
+            name: who[[dealt.arm(each) != HOLD_OUT for each in people.customer_id(who).to_pylist()]]
+            for name, who in wanted.items()
+        }
+
+    nights, accounts = 5, 2500
+    feeds = generate.generate(
+        out=tmp_path / "feeds", nights=nights, accounts=accounts, start=recovery.FIRST, seed=3, clean=True, history=0,
+        contacts=contacts,
+    )  # fmt: skip
+    for folder in feeds:
+        assert nightly.run(folder, home=home).status == "sealed"
+    spare = of_model(recovery.document(recovery.CANDIDATES["spare"]), name="spare", decision="channel", like=live)
+    last = recovery.FIRST + timedelta(days=nights - 1)
+    figures = replay(spare, live, nights_between(recovery.FIRST, last), capacities=[], home=home).figures
+
+    lives = {
+        name: recovery.live_through([3], accounts, nights - 1, recovery.Desk(rules) if rules else None)[0]
+        for name, rules in (("alone", None), ("live", recovery.LIVE), ("spare", recovery.CANDIDATES["spare"]))
+    }
+    cohort, alone = lives["alone"]
+    held = np.array([dealt.arm(each) == HOLD_OUT for each in people.customer_id(cohort).to_pylist()])
+    told = {arm["arm"]: arm for arm in figures["results"]}
+    assert (told[HOLD_OUT]["n"], told["champion"]["n"]) == (held.sum(), (~held).sum())
+    for measure in ("cured", "recovered", "paid_minor"):  # each arm did exactly what its life is known to be
+        assert told[HOLD_OUT][measure]["mean"] == pytest.approx(alone.values[measure][held].mean(), rel=0.02)
+        assert told["champion"][measure]["mean"] == pytest.approx(lives["live"][1].values[measure][~held].mean(), rel=0.02)
+    lift = figures["lift"]
+    assert (lift["known"], lift["goes_on"]) == (lift["customers"], 1.0)
+    # … and the lift is the one the back-test finds of the same lives, arm by arm; how often that is right is tried there.
+    wants = [[life.treated[0].get(int(who)) for _, life in (lives["spare"], lives["live"])] for who in cohort]
+    arm = np.where(held, HOLD_OUT, "champion").astype(object)
+    shown = {"cured": np.where(held, alone.values["cured"], lives["live"][1].values["cured"])}
+    expected = lift_of(arm, [recovery.followed(*each) for each in wants], shown)["cured"]
+    for against in ("vs_live", "vs_hold_out"):
+        assert lift["cured"][against] == pytest.approx(expected[against], rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def outcomes(first: ir.Table, last: ir.Table, payments: ir.Table, *, after: date
         payments.posted_on > ibis.literal(after), payments.kind != PaymentKind.WAIVER, payments.currency == currency
     ).distinct(on="payment_id", keep="first")
     signed = ibis.ifelse(posted.kind == PaymentKind.REVERSAL, -1, 1) * posted.amount_minor
-    owners = first.select("account_id", "customer_id")
+    owners = first.select("account_id", "customer_id").union(last.select("account_id", "customer_id"), distinct=True)
     paid = posted.select("account_id", amount=signed).join(owners, "account_id")
     paid = paid.group_by("customer_id").agg(paid_minor=_.amount.sum().cast("int64"))
     still = cohort.left_join(owes.mutate(owes=ibis.literal(value=True)), "customer_id").drop("customer_id_right")
