@@ -21,7 +21,7 @@ class Says(Enum):
 
 _WHO = (
     r"(?:user(?: ?name| ?id)?s?|recipients?|mail ?box(?:es)?|accounts?|addressees?|address(?:es)?|alias(?:es)?|"
-    r"persons?|local[- ]?part|"
+    r"persons?|local[- ]?part|rcpt|spectator|"
     r"e-?mail(?: (?:address|account)(?:es)?)?|inbox|destination|mail ?id|receivers?|(?:news)?groups?)"
 )
 _ABSENT = (
@@ -42,7 +42,7 @@ _USER_GONE = (
     rf"\b(?:unknown|invalid|no such|non-?exist[ea]nt|bad|illegal|unrecogni[sz]ed|incorrect|undefined|no valid|"
     rf"not a valid|not a known)"
     rf" (?:or (?:unknown|illegal|invalid) )?(?:\w+ ){{0,2}}{_WHO}\b|"
-    rf"<?@@>?:? ?(?:is |was )?{_ABSENT}\b|"
+    rf"<?\(?@@\)?>?:? ?(?:is |was )?{_ABSENT}\b|"
     r"no (?:mail ?box|account|user|one|person|recipients?)(?: here)?(?: (?:by|with|of|under) that name|"
     r" at this address| found\b| exists?\b|"
     r" (?:here|available) )|"
@@ -53,12 +53,17 @@ _USER_GONE = (
     r"does(?:n't| not) exist (?:here|at|on|in)|not a local (?:user|address|mail ?box)|user not local|"
     r"address(?:es)? (?:you (?:entered|sent|tried)|that you)[^.]{0,60}(?:not|n't|unknown|invalid)|"
     r"(?:account|mail ?box|user|address)[^.;:]{0,30}(?:has been|was|is) (?:deleted|removed|cancelled|terminated|closed)\b|"
-    r"did not (?:exactly )?match an? |missing home directory|archived recipient|vdeliver: invalid|unknown virtual user|"
+    r"did not (?:exactly )?match an? |bad[-_]recipient|not (?:an active address|my user)|no user record found|"
+    r"recipients? was undeliverable|"
+    r"(?:account|mail ?box) (?:is |was )?closed|mail ?box is wrong|answer with no data|missing home directory|"
+    r"archived recipient|vdeliver: invalid|unknown virtual user|"
     r"(?:spelling|misspelled|typos?\b)[^.]{0,60}address|check (?:the|"
     r"your) (?:recipient'?s? )?(?:e-?mail )?address for (?:errors|typos)"
 )
 _HOST_GONE = (
-    r"\b(?:host|domain|system|server)(?: ?names?)?\b[^.;:,]{0,40}?[\s(:](?:unknown|not found|non-?exist\w*|"
+    r"\b(?:host|domain|system|"
+    r"server)(?: ?names?)?\b(?: ['\"<(]?(?:[\w-]+\.)+\w+['\">)]?)?[^.;:,]{0,40}?[\s(:](?:unknown|not found|"
+    r"non-?exist\w*|"
     r"(?:(?:does|do|did) not|doesn't|didn't|not) exist|invalid|not valid|cannot be found|can't be found|"
     r"could ?n[o']t be found)\b|"
     r"\b(?:unknown|no such|non-?existent|invalid|illegal|bad) (?:mail |destination |recipient )?(?:host|domain|system)\b|"
@@ -90,8 +95,8 @@ _OTHER_TONGUES_GONE = (
     r"(?:宛先|あて先|送信先|アドレス|ユーザ|宛名|ドメイン|受信者)[^。\n]{0,30}(?:見つかりません|みつかりません|存在しません|"
     r"存在しない|不明|見付かりません|ございません)|존재하지 ?않|찾을 수 없|"
     # German, French, Spanish, Portuguese, Italian, Dutch, Polish, Russian
-    r"(?:empfänger|benutzer|adresse|postfach|mailbox|domain)[^.;\n]{0,40}(?:unbekannt|existiert nicht|nicht gefunden|"
-    r"nicht vorhanden|ungültig)|unbekannter (?:empfänger|benutzer)|"
+    r"(?:empf(?:ä|ae)nger|benutzer|adresse|postfach|mailbox|domain)[^.;\n]{0,40}(?:unbekannt|existiert nicht|nicht gefunden|"
+    r"nicht vorhanden|ungültig)|unbekannter (?:empf(?:ä|ae)nger|benutzer)|"
     r"(?:destinataire|utilisateur|adresse|boîte|compte|domaine)[^.;\n]{0,50}(?:inconnue?|n'existe (?:pas|plus)|"
     r"invalide|introuvable)|"
     r"(?:usuario|destinatario|dirección|buzón|cuenta|dominio|usuário|destinatário|endereço|caixa|"
@@ -120,9 +125,12 @@ _SURELY_PASSING = (
     r"dormant|"
     r"account (?:has )?expired|unpaid|over ?due|discontinued|"
     # about whoever sent, not whom it is for
-    r"sender|originator|return(?:ing)? (?:address|path)|reverse[- ]path|mail from|envelope[- ]from|from:? (?:address|"
-    r"domain|field|header)|\bhelo\b|\behlo\b|"
-    r"your (?:ip|host ?name|domain|server|reverse)|client host|reverse dns|\bptr\b|ip name lookup|"
+    r"sender(?:'s)? (?:address|domain|verif|reject|denied|unknown|not |is |refused|policy|does|mx\b|host|ip)|"
+    r"(?:unknown|invalid|bad|envelope|of|your|from) sender|originator (?:address|not)|return(?:ing)? (?:address|"
+    r"path) |reverse[- ]path|"
+    r"mail from:? ?<?(?:@@)?>?[ .:]*(?:sender|refused|rejected|domain|command|must|is )|envelope[- ]from|"
+    r"from:? (?:address|domain|field|header)|"
+    r"\bhelo\b|\behlo\b|your (?:ip|host ?name|domain|server|reverse)|client host|reverse dns|\bptr\b|ip name lookup|"
     # too large
     r"(?:message|mail|file|attachment)(?: \w+)? (?:size )?(?:is )?(?:too (?:large|big|long)|exceed|larger)|"
     r"size (?:limit|exceed)|maximum (?:message )?size|size exceeds|"
@@ -149,7 +157,7 @@ _POLICY = (
     r"垃圾|拒收|拒绝|拒絕|黑名单|黑名單|频率|頻率|过大|過大|限制|迷惑|拒否|大きすぎ|サイズ"
 )
 _TROUBLE = (
-    r"\brate\b|\brates\b|rate[- ]limit|frequen|too (?:many|quickly|fast)|\bcontent\b|\bfilter|attachment|\bsize\b|"
+    r"\brate\b|\brates\b|rate[- ]limit|frequen|too (?:many|quickly|fast)|\bcontent\b(?!-)|\bfilter|attachment|\bsize\b|"
     r"\blarge\b|\blimit|"
     r"connect(?:ion)? (?:refused|timed|to|was|failed|reset)|time[d ]?-?out|unreachable|no route to|network|\bloop|"
     r"\bhops\b|expired|deferred|delayed|\bbusy\b|"
@@ -196,8 +204,10 @@ def says(text: str, *, about_address: bool, general: bool = False) -> Says:
         return Says.NOTHING if gone and general else Says.PASSING
     if gone and (about_address or SURELY_GONE.search(text)):
         return Says.GONE
-    if POLICY.search(text) or (not general and TROUBLE.search(text)):
+    if POLICY.search(text):
         return Says.NOTHING if gone and general else Says.PASSING
     if gone:
         return Says.GONE
+    if not general and TROUBLE.search(text):
+        return Says.PASSING
     return Says.UNAVAILABLE if UNAVAILABLE.search(text) else Says.NOTHING
