@@ -19,7 +19,7 @@ from anhuan.channels.gateway.transport import Account, Gateway, callback
 from anhuan.channels.transport import Delivery, Inbound, Message, Receipt
 from anhuan.core.vocabulary import Channel
 
-SECRET = b"a secret both sides know"
+SECRET = "a secret both sides know"
 HOOK = "whsec_" + base64.b64encode(b"another secret of thirty-two byte").decode()
 PHONE = "+8613000000001"
 NEVER, LATER, SILENT = "+8613000000091", "+8613000000092", "+8613000000093"
@@ -42,7 +42,7 @@ class Provider(ThreadingHTTPServer):
     def vouches(self, handler, body: bytes) -> bool:
         told = handler.headers
         signed = "\n".join(("POST", handler.path, told["X-Timestamp"], told["X-Nonce"], hashlib.sha256(body).hexdigest()))
-        expected = hmac.new(SECRET, signed.encode(), "sha256").hexdigest()
+        expected = hmac.new(SECRET.encode(), signed.encode(), "sha256").hexdigest()
         fresh = told["X-Nonce"] not in self.nonces and abs(int(told["X-Timestamp"]) - AT.timestamp()) < 300
         self.nonces.add(told["X-Nonce"])
         return fresh and hmac.compare_digest(expected, told["X-Signature"])
@@ -145,7 +145,7 @@ def test_a_connection_that_breaks_leaves_its_own_batch_unknown_and_no_other(prov
 
 
 def test_a_request_signed_with_another_secret_is_refused(provider):
-    [receipt] = sent(gateway(provider, secret=b"guessed"), PHONE)
+    [receipt] = sent(gateway(provider, secret="guessed"), PHONE)
     assert (receipt.delivery, receipt.code) == (Delivery.FAILED, "http:401")
     assert provider.sent == []
 

@@ -34,24 +34,33 @@ class ChannelsRefused(Exception):
         self.zh, self.en = zh, en
 
 
-Maker = Callable[[Mapping[str, Any]], Transport]
+Clock = Callable[[], datetime]
+Maker = Callable[[Mapping[str, Any], Clock], Transport]
 
 
-def _smpp(told: Mapping[str, Any]) -> Transport:
+def _smpp(told: Mapping[str, Any], _clock: Clock) -> Transport:
     from anhuan.channels.sms.route import Route
     from anhuan.channels.sms.transport import Smpp
 
     return Smpp(Route(**told))
 
 
-def _smtp(told: Mapping[str, Any]) -> Transport:
+def _gateway(told: Mapping[str, Any], clock: Clock) -> Transport:
+    from anhuan.channels.gateway.transport import Account, Gateway
+
+    return Gateway(Account(**told), clock=clock)
+
+
+def _smtp(told: Mapping[str, Any], _clock: Clock) -> Transport:
     from anhuan.channels.email.server import Server
     from anhuan.channels.email.transport import Smtp
 
     return Smtp(Server(**told))
 
 
-_MAKERS: Mapping[tuple[Channel, str], Maker] = MappingProxyType({(Channel.SMS, "smpp"): _smpp, (Channel.EMAIL, "smtp"): _smtp})
+_MAKERS: Mapping[tuple[Channel, str], Maker] = MappingProxyType(
+    {(Channel.SMS, "smpp"): _smpp, (Channel.SMS, "gateway"): _gateway, (Channel.EMAIL, "smtp"): _smtp}
+)
 
 
 @dataclass
@@ -59,7 +68,7 @@ class Carriers:
     """The transports of one process, each opened when it is first needed, all listened to by the same ears."""
 
     home: Path
-    clock: Callable[[], datetime]
+    clock: Clock
     on_receipt: Callable[[Receipt], None]
     on_inbound: Callable[[Inbound], None]
     _told: Mapping[Channel, tuple[str, Mapping[str, Any]]] = field(init=False)
@@ -73,7 +82,7 @@ class Carriers:
         name, told = self._told.get(channel, (SANDBOX, {}))
         key = SANDBOX if name == SANDBOX else channel.value
         if key not in self._open:
-            carrier = self._sandbox() if name == SANDBOX else _MAKERS[channel, name](told)
+            carrier = self._sandbox() if name == SANDBOX else _MAKERS[channel, name](told, self.clock)
             if name != SANDBOX:
                 logger.warning("%s goes to real people: it is carried by %s", channel.value, name)
             carrier.listen(self.on_receipt, self.on_inbound)

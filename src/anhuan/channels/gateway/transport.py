@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from ssl import SSLContext, create_default_context
+from ssl import create_default_context
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -29,15 +29,18 @@ _CODE = re.compile(r"[A-Za-z0-9_:.]{1,60}")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where the gateway is and how we are known there. `url` must be https, but for a loopback address."""
+    """Where the gateway is and how we are known there. `url` must be https, but for a loopback address.
+
+    `tls_authorities`: a file of certificates to trust instead of the system's.
+    """
 
     url: str
     key_id: str
-    secret: bytes = field(repr=False)
+    secret: str = field(repr=False)
     sender: str = ""
     batch: int = 50
     answer_within: float = 30
-    tls: SSLContext | None = None
+    tls_authorities: str = ""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -55,6 +58,7 @@ class Gateway(Transport):
     def __init__(self, account: Account, *, clock: Callable[[], datetime]) -> None:
         super().__init__()
         self._account, self._clock, self.window = account, clock, account.batch
+        self._context = create_default_context(cafile=account.tls_authorities or None)
         self._code = ""
 
     def _trouble(self) -> str:
@@ -75,7 +79,13 @@ class Gateway(Transport):
             ensure_ascii=False,
         ).encode()
         headers = signed_headers(
-            "POST", path, body, key_id=self._account.key_id, secret=self._account.secret, at=self._clock(), nonce=uuid4().hex
+            "POST",
+            path,
+            body,
+            key_id=self._account.key_id,
+            secret=self._account.secret.encode(),
+            at=self._clock(),
+            nonce=uuid4().hex,
         )
         connection = self._connection()
         try:
@@ -99,7 +109,7 @@ class Gateway(Transport):
         parts, within = urlsplit(self._account.url), self._account.answer_within
         host = str(parts.hostname)
         if parts.scheme == "https":
-            return HTTPSConnection(host, parts.port, timeout=within, context=self._account.tls or create_default_context())
+            return HTTPSConnection(host, parts.port, timeout=within, context=self._context)
         return HTTPConnection(host, parts.port, timeout=within)
 
 

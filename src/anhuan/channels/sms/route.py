@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta, tzinfo
-from ssl import SSLContext
+from datetime import tzinfo
+from ssl import SSLContext, create_default_context
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # Field sizes of SMPP 3.4 without their closing zero.
 _SIZES = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "source": 20}
@@ -13,12 +14,13 @@ _SIZES = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Address, credentials and manners of one bind.
+    """Address, credentials and manners of one bind; plain values, as a file of settings has them.
 
     `source`: a number (`+8610…`), a short code, or a name of up to 11 letters. `per_second`: parts submitted, 0 for no limit.
-    `valid_for`: after which the message centre shall give up, so that a reminder does not arrive in the night; None leaves it
-    to the operator. `zone`: the time zone of its receipts, None when it was not told. `receipts_spell_ids`: see `receipts.key`.
-    Durations without a name are seconds.
+    `valid_for`: seconds after which the message centre shall give up, so that a reminder does not arrive in the night; 0 leaves
+    it to the operator. `zone`: the time zone of its receipts ("Asia/Shanghai"), "" when it was not told. `receipts_spell_ids`:
+    see `receipts.key`. `tls`: with the system's authorities, or with those of the file `tls_authorities`; `tls_certificate` and
+    `tls_key` are files to show of ourselves. What lasts is in seconds.
     """
 
     host: str
@@ -30,10 +32,13 @@ class Route:
     service_type: str = ""
     window: int = 50
     per_second: float = 0
-    valid_for: timedelta | None = timedelta(hours=2)
-    zone: tzinfo | None = None
+    valid_for: float = 7200
+    zone: str = ""
     receipts_spell_ids: str = "same"
-    tls: SSLContext | None = None
+    tls: bool = False
+    tls_authorities: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
     connect_within: float = 10
     answer_within: float = 30
     enquire_every: float = 30
@@ -48,8 +53,26 @@ class Route:
             raise ValueError("receipts_spell_ids is one of: same, decimal, hexadecimal")
         if self.window < 1 or self.per_second < 0:
             raise ValueError("window is at least 1, per_second at least 0")
-        if self.valid_for is not None and not timedelta(minutes=1) <= self.valid_for < timedelta(days=30):
-            raise ValueError("valid_for lies between a minute and 30 days")
+        if self.valid_for and not 60 <= self.valid_for < 30 * 86400:
+            raise ValueError("valid_for is 0, or lies between a minute and 30 days")
+        try:
+            _ = self.receipts_zone
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"zone: there is no time zone {self.zone!r}") from None
+
+    @property
+    def receipts_zone(self) -> tzinfo | None:
+        return ZoneInfo(self.zone) if self.zone else None
+
+    @property
+    def context(self) -> SSLContext | None:
+        """How TLS is made; None without it."""
+        if not self.tls:
+            return None
+        context = create_default_context(cafile=self.tls_authorities or None)
+        if self.tls_certificate:
+            context.load_cert_chain(self.tls_certificate, self.tls_key or None)
+        return context
 
     @property
     def sender(self) -> tuple[int, int, str]:
@@ -61,7 +84,7 @@ class Route:
     @property
     def validity(self) -> str:
         """`valid_for` as SMPP writes a span of time (7.1.1.1); "" for the operator's own."""
-        if self.valid_for is None:
+        if not self.valid_for:
             return ""
-        hours, rest = divmod(int(self.valid_for.total_seconds()) % 86400, 3600)
-        return f"0000{self.valid_for.days:02d}{hours:02d}{rest // 60:02d}{rest % 60:02d}000R"
+        days, rest = divmod(int(self.valid_for), 86400)
+        return f"0000{days:02d}{rest // 3600:02d}{rest // 60 % 60:02d}{rest % 60:02d}000R"

@@ -86,6 +86,7 @@ class Smpp(Transport):
     def __init__(self, route: Route) -> None:
         super().__init__()
         self._route, self.window = route, route.window
+        self._context, self._zone = route.context, route.receipts_zone
         self._queue: deque[Job] = deque()
         self._open_pieces: OrderedDict[int, Piece] = OrderedDict()  # by sequence number, oldest first
         self._late: dict[int, Piece] = {}  # given up waiting for; the answer may still come
@@ -164,7 +165,7 @@ class Smpp(Transport):
         pause = self._route.reconnect_after
         while not self._stopping.is_set():
             wire = _Wire(
-                self._route.host, self._route.port, timeout=self._route.connect_within, ssl_context=self._route.tls,
+                self._route.host, self._route.port, timeout=self._route.connect_within, ssl_context=self._context,
                 logger_name="anhuan.smpp.wire", allow_unknown_opt_params=True,
             )  # fmt: skip
             try:
@@ -358,7 +359,7 @@ class Smpp(Transport):
     def _receipt(self, pdu: Any, written: str) -> None:
         told = receipts.read(
             written, reference=_plain(getattr(pdu, "receipted_message_id", None)), state=getattr(pdu, "message_state", None),
-            zone=self._route.zone,
+            zone=self._zone,
         )  # fmt: skip
         if told is None:
             return
