@@ -1,4 +1,4 @@
-"""Sends what is in the outbox and, at the given instant, dies by SIGKILL: `python killed_sender.py fill N | send [INSTANT] | state`.
+"""Sends what is in the outbox and, at the given instant, dies by SIGKILL: `python killed_sender.py fill N | more N | send [INSTANT] | state`.
 
 An instant is any moment at which the process is about to talk to the database, has just committed, or is about to make a file
 durable. Every attempt handed to the channel goes to `handed.log` of the home first, for the sandbox itself takes one only once.
@@ -42,6 +42,11 @@ clock.now = lambda: outgoing.MORNING
 def fill(number: int) -> None:
     outgoing.in_force("overdue_gentle")
     outgoing.night([outgoing.customer(n) for n in range(number)])
+
+
+def more(number: int) -> None:
+    """A second campaign, that nobody sends."""
+    outgoing.night([outgoing.customer(100 + n) for n in range(number)], team="second")
 
 
 def send(deadly: int | None) -> None:
@@ -89,6 +94,8 @@ def state() -> None:
 match sys.argv[1:]:
     case ["fill", number]:
         fill(int(number))
+    case ["more", number]:
+        more(int(number))
     case ["send", *deadly]:
         send(int(deadly[0]) if deadly else None)
     case ["state"]:

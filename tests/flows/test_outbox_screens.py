@@ -1,0 +1,85 @@
+"""The outbox in a browser: campaigns and their button, a message with its receipts, and the sandbox's phone that is heard."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.flows.browser import ROOT, Desk, Witness, chromium, sit_down
+from tests.flows.test_gate_screens import _complaints
+
+pytestmark = pytest.mark.browser
+
+CLOCK = "2026-11-23T10:05:00+08:00"
+PAGES = ("/outbox/", "/sandbox/", "/cases/C00000001/")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Four messages have left; of a second campaign none has."""
+    desk = Desk(tmp_path_factory.mktemp("outbox") / "home")
+    desk.prepare()
+    for arguments in (["fill", "4"], ["send"], ["more", "2"]):
+        told(desk, *arguments)
+    with desk.served():
+        yield desk
+
+
+def told(desk: Desk, *arguments: str) -> None:
+    command = [sys.executable, str(ROOT / "tests/flows/killed_sender.py"), *arguments]
+    ran = subprocess.run(command, env=desk.environment, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, desk: Desk) -> Iterator[Page]:
+    page = sit_down(browser, desk, witness=Witness())
+    yield page
+    page.context.close()
+
+
+def test_a_campaign_is_stopped_with_one_button_and_says_so(page: Page, desk: Desk) -> None:
+    page.goto(f"{desk.address}/outbox/")
+    expect(page.locator("#outbox")).to_contain_text("Waiting 2")
+    page.get_by_role("row", name="second").get_by_role("link").first.click()
+    page.fill("#reason", "the wrong text")
+    page.get_by_role("button", name="Stop at once").click()
+    expect(page.locator(".alert")).to_contain_text("nothing more of it leaves")
+    expect(page.locator(".card").last).to_contain_text("Stopped 2")
+
+
+def test_the_phone_answers_and_the_case_shows_what_was_said_and_what_came_of_it(page: Page, desk: Desk) -> None:
+    page.goto(f"{desk.address}/sandbox/")
+    page.locator(".threads li a").first.click()
+    expect(page.locator(".bubble").first).to_contain_text("325.06元")
+    page.fill("#answer", "T")
+    page.get_by_role("button", name="Send").click()
+    told(desk, "send")  # a sender hears it
+    page.goto(f"{desk.address}/outbox/")
+    expect(page.locator("#outbox")).to_contain_text("No more by this channel")
+    page.get_by_role("row", name="No more messages").get_by_role("link").click()
+    page.locator("#messages").get_by_role("button", name="Read").last.click()
+    expect(page.locator("#message .said")).to_contain_text("325.06元")
+    expect(page.locator("#message .receipts")).to_contain_text("taken by the next hand")
+    page.reload()
+    expect(page.locator(".happenings")).to_contain_text("message")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_pages_of_the_outbox_are_for_everybody(browser: Browser, desk: Desk, language: str) -> None:
+    page = sit_down(browser, desk, witness=Witness(), language=language, theme="dark" if language == "en" else "light")
+    for address in PAGES:
+        page.goto(desk.address + address)
+        page.wait_for_timeout(1200)
+        assert not _complaints(page), address
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+    page.context.close()
