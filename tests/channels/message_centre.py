@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -55,6 +56,23 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": _path()}
 
 
+def perl_library() -> Path:
+    """Debian's libnet-smpp-perl, unpacked beside the package of npm; skips, loudly, where it cannot be had."""
+    for tool in ("perl", "apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"the second message centre needs {tool}")
+    place = PLACE / "perl"
+    if not (place / "usr/share/perl5/Net/SMPP.pm").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        ran = subprocess.run(
+            ["apt-get", "download", "libnet-smpp-perl"], cwd=place, capture_output=True, text=True, check=False
+        )
+        if ran.returncode:
+            pytest.skip(f"the second message centre could not be had from Debian: {ran.stderr.strip()[-300:]}")
+        subprocess.run(["dpkg", "-x", next(place.glob("*.deb")), place], check=True)
+    return place / "usr/share/perl5"
+
+
 class MessageCentre:
     """One running centre; `port` stays the same when it is killed and started again."""
 
@@ -64,12 +82,13 @@ class MessageCentre:
         self._lines: Queue[dict[str, Any]] = Queue()
         self.start()
 
+    def _command(self) -> list[str]:
+        return ["node", str(installed() / "smsc.js"), str(self.port), json.dumps(self._options)]
+
     def start(self) -> None:
-        place = installed()
         self._process = subprocess.Popen(
-            ["node", "smsc.js", str(self.port), json.dumps(self._options)], cwd=place, env=_environment(), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            self._command(), env=_environment(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         Thread(target=self._read, args=(self._process,), daemon=True).start()
         self.port = self.wait_for("listening")
 
@@ -122,3 +141,13 @@ class MessageCentre:
             if len(parts) == total:
                 found.append((one["to"], "".join(parts[key] for key in sorted(parts))))
         return found
+
+
+class SecondCentre(MessageCentre):
+    """A centre of yet another library, whose receipts are text alone. It says what bytes it heard; joining them is the test's."""
+
+    def _command(self) -> list[str]:
+        with socket.socket() as probe:  # Perl's listener asks for a number
+            probe.bind(("127.0.0.1", 0))
+            port = self.port or probe.getsockname()[1]
+        return ["perl", "-I", str(perl_library()), str(HERE / "smsc.pl"), str(port)]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from queue import Queue
 from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.channels.contract import Loopback, Sent, TransportContract
-from tests.channels.message_centre import MessageCentre
+from tests.channels.message_centre import MessageCentre, SecondCentre
 from tests.channels.permits import permit
 
 from anhuan.channels.sms.route import Route
@@ -47,8 +53,8 @@ def centre_of():
     """Starts message centres, and ends them."""
     centres = []
 
-    def start(**options) -> MessageCentre:
-        centres.append(MessageCentre(**options))
+    def start(kind=MessageCentre, **options) -> MessageCentre:
+        centres.append(kind(**options))
         return centres[-1]
 
     yield start
@@ -258,6 +264,48 @@ def test_a_line_that_does_not_answer_is_given_up_and_made_anew(centre_of, told):
         centre.wait_for("bound")
         centre.wait_for("closed")
         centre.wait_for("bound")
+
+
+def test_a_line_under_tls_carries_and_an_unknown_authority_is_refused(centre_of, told, tmp_path):
+    certificate(tmp_path)
+    centre = centre_of(tls=str(tmp_path))
+    with listening(centre, told, tls=True, tls_authorities=str(tmp_path / "cert.pem")) as transport:
+        [receipt] = transport.send_many(outgoing(PHONE))
+        assert receipt.delivery is Delivery.TAKEN
+        assert told.get(timeout=5).delivery is Delivery.DELIVERED
+    with listening(centre, told, tls=True) as transport:
+        [receipt] = transport.send_many(outgoing(PHONE))
+        assert (receipt.nothing_left, transport.health().code) == (True, "tls")
+
+
+def certificate(place) -> None:
+    """A key and a certificate of its own for the loopback address."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    signed = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(begins).not_valid_after(begins + timedelta(days=36500))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (place / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    (place / "cert.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+
+@pytest.mark.slow
+def test_a_second_centre_of_another_library_is_understood_too(centre_of, told):
+    centre = centre_of(SecondCentre)
+    batch = [*outgoing(PHONE, text=LONG), *outgoing(*[PHONE] * 20)]
+    with listening(centre, told) as transport:
+        receipts = {one.attempt_id: one for one in transport.send_many(batch)}
+        delivered = {told.get(timeout=5).attempt_id for _ in batch}
+    assert {one.delivery for one in receipts.values()} == {Delivery.TAKEN}
+    assert delivered == {allowed.attempt_id for allowed, _ in batch}
+    first, second = (bytes.fromhex(part["hex"]) for part in centre.submitted()[:2])
+    assert (first[:6], second[:6]) == (bytes([5, 0, 3, first[3], 2, 1]), bytes([5, 0, 3, first[3], 2, 2]))
+    assert (first[6:] + second[6:]).decode("utf-16-be") == LONG
 
 
 # --- pace and window ------------------------------------------------------------------------------------------------

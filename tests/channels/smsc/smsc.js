@@ -4,6 +4,7 @@
 //
 // …91 is refused for good, …92 for now, …93 is never answered, …94 is throttled twice, …95 is not delivered,
 // …96 is taken and the centre falls dead before it answers; anything else is taken.
+const fs = require('fs');
 const smpp = require('smpp');
 const options = Object.assign({receipts: true, password: 'secret', ids: 'same', text_only: false}, JSON.parse(process.argv[3] || '{}'));
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
@@ -53,7 +54,8 @@ function submitted(session, pdu) {
   if (options.later && end === '93') setTimeout(() => receipt(session, pdu, id, true), 1000);
 }
 
-const server = smpp.createServer({}, (session) => {
+const secured = options.tls ? {key: fs.readFileSync(options.tls + '/key.pem'), cert: fs.readFileSync(options.tls + '/cert.pem')} : {};
+const server = smpp.createServer(secured, (session) => {
   sessions.add(session);
   session.on('error', () => session.destroy());
   session.on('close', () => { sessions.delete(session); say({closed: true}); });

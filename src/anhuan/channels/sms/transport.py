@@ -424,4 +424,5 @@ def _code_of(reason: BaseException) -> str:
     """Why the line is down, as a code."""
     if isinstance(reason, exceptions.PDUError) and len(reason.args) > 1:
         return f"smpp:{reason.args[1]:02x}"
-    return "tls" if isinstance(reason, SSLError) else "no_connection"
+    # The library raises an error of its own in place of the socket's.
+    return "tls" if isinstance(reason.__context__ or reason, SSLError) else "no_connection"
