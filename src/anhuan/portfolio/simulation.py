@@ -59,11 +59,7 @@ def told(conduct: ir.Table, contacted: ir.Table, day: date) -> ir.Table:
     return joined.mutate(
         customer_id=ibis.coalesce(joined.customer_id, joined.customer_id_right),
         days_since_contact=ibis.least(joined.days_since_contact.cast("int64"), joined.simulated),
-        **{name: joined[name].fill_null(value) for name, value in _NOTHING_SAID.items()},
     ).drop("customer_id_right", "simulated")
-
-
-_NOTHING_SAID: Mapping[str, Any] = {"hardship": False, "legal_open": False, "broken_promises": 0, "effective_demands": 0}
 
 
 # --- figures ------------------------------------------------------------------------------------------------------
