@@ -160,6 +160,11 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "case.closed": lambda body: _("Left collections from M%(from)s on %(business_date)s.") % body,
     "case.restated": _restated,
     "identity.revealed": _revealed,
+    "message.read": lambda _body: _("Read what a message says."),
+    "payment.announced": lambda body: (
+        _("The bank's payment system told of %(payments)s payments; messages stopped: %(stopped)s.")
+        % {"payments": len(body["payments"]), "stopped": body["stopped"]}
+    ),
     "contact.started": _started,
     "contact.completed": _completed,
     "contact.void": lambda body: (
