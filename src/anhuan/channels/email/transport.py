@@ -92,7 +92,7 @@ class Smtp(Transport):
                     line.close()
                 self._session, self._code = Session.BROKEN, _code_of(reason)
                 self._try_at = time.monotonic() + self._server.reconnect_after
-                logger.warning("the mail server cannot be used: %s", self._code)
+                logger.warning("the line to the server is down: %s", self._code)
         return self._line
 
     def _new_line(self) -> smtplib.SMTP:
