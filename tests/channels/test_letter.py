@@ -417,3 +417,21 @@ def test_lists_become_receipts_once_and_findings_stand_beside_them(tmp_path: Pat
     again = [each["code"] for each in json.loads((done / "list1.findings.json").read_text())]
     assert again == ["twice", "twice", "twice", "unknown_letter"]
     assert list((tmp_path / "returns").glob("*.csv")) == []
+
+
+# --- as an installation has it ------------------------------------------------------------------------------------
+
+
+@faced
+def test_a_file_of_channels_names_the_print_house(tmp_path: Path) -> None:
+    from anhuan.acts.carriers import Carriers
+
+    (tmp_path / "channels.yaml").write_text(
+        "letter: {transport: print_house, letterhead_file: letterhead.toml, spool_folder: spool/letters}\n"
+    )
+    shutil.copy(HEAD_FILE, tmp_path / "letterhead.toml")
+    carriers = Carriers(tmp_path, lambda: AT, lambda _receipt: None, lambda _inbound: None)
+    receipt = carriers.of(Channel.LETTER).send(permit(Channel.LETTER), Message(ADDRESS, "您好"))
+    carriers.close()
+    assert receipt.delivery is Delivery.TAKEN
+    assert len(list((tmp_path / "spool/letters/ready").iterdir())) == 1

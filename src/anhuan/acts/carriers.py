@@ -1,7 +1,8 @@
 """Which transport carries which channel, as a bank's `channels.yaml` says; without that file nothing leaves the house.
 
 Knows how each transport is built and listened to. What is not named in the file is carried by the sandbox, a folder of the
-home: a fresh installation can contact nobody. Secrets stand in files of their own, named by keys that end in `_file`.
+home: a fresh installation can contact nobody. Secrets stand in files of their own, named by keys that end in `_file`; keys that end
+in `_folder` name folders of the home.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from anhuan.channels.email.envelope import Envelope
 from anhuan.channels.sandbox.transport import Sandbox
 from anhuan.channels.transport import Inbound, Receipt, Transport
 from anhuan.core.vocabulary import Channel
@@ -58,9 +60,25 @@ def _smtp(told: Mapping[str, Any], _clock: Clock) -> Transport:
     return Smtp(Server(**told))
 
 
+def _print_house(told: Mapping[str, Any], clock: Clock) -> Transport:
+    from anhuan.channels.letter.press import NoFace
+    from anhuan.channels.letter.sheet import letterhead
+    from anhuan.channels.letter.transport import PrintHouse
+
+    rest = dict(told)
+    head, fonts = letterhead(rest.pop("letterhead"), name="letterhead_file"), rest.pop("fonts", None)
+    try:
+        return PrintHouse(rest.pop("spool"), head, clock=clock, fonts=[fonts] if fonts else None, **rest)
+    except NoFace as absent:
+        raise ChannelsRefused(absent.zh, absent.en) from None
+
+
 _MAKERS: Mapping[tuple[Channel, str], Maker] = MappingProxyType(
-    {(Channel.SMS, "smpp"): _smpp, (Channel.SMS, "gateway"): _gateway, (Channel.EMAIL, "smtp"): _smtp}
-)
+    {
+        (Channel.SMS, "smpp"): _smpp, (Channel.SMS, "gateway"): _gateway, (Channel.EMAIL, "smtp"): _smtp,
+        (Channel.LETTER, "print_house"): _print_house, (Channel.VISIT, "print_house"): _print_house,
+    }
+)  # fmt: skip
 
 
 @dataclass
@@ -123,6 +141,12 @@ def read(home: Path) -> dict[Channel, tuple[str, Mapping[str, Any]]]:
         ) from None
 
 
+def return_addresses(home: Path) -> Envelope | None:
+    """The return addresses and unsubscribe links of our mails; None where no mail server is named."""
+    name, told = read(home).get(Channel.EMAIL, (SANDBOX, {}))
+    return Envelope(told["return_domain"], told["return_secret"]) if name == "smtp" else None
+
+
 def _entry(channel: Channel, told: Mapping[str, Any], home: Path) -> tuple[str, Mapping[str, Any]]:
     rest = dict(told)
     name = rest.pop("transport")
@@ -132,4 +156,6 @@ def _entry(channel: Channel, told: Mapping[str, Any], home: Path) -> tuple[str, 
         raise ValueError(f"{channel.value} has no transport {name!r}")
     for key in [key for key in rest if key.endswith("_file")]:
         rest[key.removesuffix("_file")] = (home / rest.pop(key)).read_text(encoding="utf-8").strip()
+    for key in [key for key in rest if key.endswith("_folder")]:
+        rest[key.removesuffix("_folder")] = home / rest.pop(key)
     return name, rest
