@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from psycopg.pq import TransactionStatus
 from tests.records import desk
 from tests.records.desk import BY, LAW, MORNING
 
@@ -116,6 +117,27 @@ def test_a_crash_before_the_commit_leaves_neither_permit_nor_contact(monkeypatch
     with pytest.raises(RuntimeError, match="gone"):
         dispatch.start("C1", desk.attempt(mobile), law=LAW, at=MORNING, by=BY)
     assert (Contact.objects.count(), Permit.objects.count()) == (0, 0)
+
+
+def test_what_was_begun_within_a_larger_act_is_undone_with_it() -> None:
+    mobile = desk.customer()
+    with transaction.atomic():
+        assert isinstance(dispatch.start("C1", desk.attempt(mobile), law=LAW, at=MORNING, by=BY), dispatch.Started)
+        transaction.set_rollback(True)
+    assert (Contact.objects.count(), Permit.objects.count(), events.verify()["events"]) == (0, 0, 0)
+
+
+def test_a_permit_stands_once_it_is_told_and_nothing_of_one_that_failed() -> None:
+    mobile = desk.customer()
+    asked = desk.attempt(mobile, id="once")
+    assert isinstance(dispatch.start("C1", asked, law=LAW, at=MORNING, by=BY), dispatch.Started)
+    assert connection.connection.info.transaction_status is TransactionStatus.IDLE
+    again = dispatch.start("C1", asked, law=LAW, at=MORNING, by=BY)
+    assert isinstance(again, dispatch.Unfit)
+    assert [fault.code for fault in again.faults] == ["attempt_known"]
+    assert connection.connection.info.transaction_status is TransactionStatus.IDLE
+    connection.close()
+    assert (Contact.objects.count(), Permit.objects.count(), events.verify()["events"]) == (1, 1, 1)
 
 
 def test_talk_after_talk_the_fourth_is_refused_until_the_next_day() -> None:

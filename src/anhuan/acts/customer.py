@@ -28,6 +28,8 @@ class Held:
     has_case: bool
     at: datetime
     by: str
+    alone: bool = False
+    """Whether her transaction is of this act alone, so that its last statement may end it."""
 
     def remember(self, kind: str, body: Mapping[str, Any]) -> None:
         """Append the act's one event. `body` holds nothing personal."""
@@ -48,9 +50,10 @@ def held(customer_id: str, *, at: datetime, by: str) -> Iterator[Held]:
 @contextmanager
 def held_and_known(customer_id: str, *, back: timedelta, at: datetime, by: str) -> Iterator[tuple[Held, Known]]:
     """Likewise, with what is known of her then; contacts are told as far `back` as that."""
+    alone = not transaction.get_connection().in_atomic_block
     with transaction.atomic():
         has_case, last, known = facts.hold_and_know(customer_id, at=at, since=at - back)
-        customer = Held(customer_id, has_case, not_before(last, at), by)
+        customer = Held(customer_id, has_case, not_before(last, at), by, alone)
         if customer.at != at:
             known = facts.known_of(customer_id, at=customer.at, since=customer.at - back)
         yield customer, known

@@ -180,35 +180,37 @@ def _judge(attempt: Attempt, known: Known, law: Law, at: datetime, seat: timedel
 
 
 def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: timedelta, *, reserved: bool) -> Started:
-    attempt, at = verdict.attempt, verdict.at
+    attempt, at = verdict.attempt, verdict.at.isoformat()
     permit_id, contact_id = uuid4(), uuid4()
-    expires_at = at + lasts
+    permit_key, contact_key = str(permit_id), str(contact_id)
+    expires_at = verdict.at + lasts
+    ends = expires_at.isoformat()
     point_kind = known.facts.point_kind(attempt.channel, attempt.point)
     both = {
-        "permit_id": str(permit_id), "customer_id": customer.customer_id, "channel": attempt.channel, "party": attempt.party,
+        "permit_id": permit_key, "customer_id": customer.customer_id, "channel": attempt.channel, "party": attempt.party,
         "person_id": attempt.person, "point_id": attempt.point or None, "purpose": attempt.purpose, "actor": attempt.actor,
         "by": customer.by,
     }  # fmt: skip
     permit = {
-        "attempt_id": attempt.id, "attempt": attempts.document(attempt), "at": at.isoformat(),
-        "expires_at": expires_at.isoformat(), "law": law.fingerprint, "packs": law.packs, "used_by": str(contact_id),
+        "attempt_id": attempt.id, "attempt": attempts.document(attempt), "at": at, "expires_at": ends, "law": law.fingerprint,
+        "packs": law.packs, "used_by": contact_key,
     }  # fmt: skip
     contact = {
-        "contact_id": str(contact_id), "direction": Direction.OUTBOUND, "point_kind": point_kind or "",
+        "contact_id": contact_key, "direction": Direction.OUTBOUND, "point_kind": point_kind or "",
         "automated": attempt.automated is not False, "in_reply_to": attempt.in_reply_to, "session_of": attempt.session_of,
         "debts": sorted(attempt.debts), "origin": Origin.OWN, "state": State.STARTED, "line_result": "", "outcome": "",
-        "started_at": at.isoformat(), "recorded_at": at.isoformat(), "proof": "",
-        "reserved_until": expires_at.isoformat() if reserved else None,
+        "started_at": at, "recorded_at": at, "proof": "", "reserved_until": ends if reserved else None,
     }  # fmt: skip
     event = {
-        "contact": str(contact_id), "permit": str(permit_id), "channel": attempt.channel, "party": attempt.party,
+        "contact": contact_key, "permit": permit_key, "channel": attempt.channel, "party": attempt.party,
         "purpose": attempt.purpose, "actor": attempt.actor, "law": law.fingerprint,
     }  # fmt: skip
     written: dict[str, Any] = {"permit": both | permit, "contact": both | contact}
     if customer.has_case:
         written["event"] = event
+    ends_here = customer.has_case and customer.alone
     with facts.quick() as cursor:
-        cursor.execute("SELECT records_contact_open(%s::jsonb)", [json.dumps(written)])
+        cursor.execute(f"SELECT records_contact_open(%s::jsonb){'; COMMIT' * ends_here}", [json.dumps(written)])
     if not customer.has_case:
         customer.remember("contact.started", event)
     return Started(verdict, permit_id, contact_id, expires_at)

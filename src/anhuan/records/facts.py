@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 import psycopg
 from django.db import connection, transaction
+from psycopg.pq import TransactionStatus
 
 from anhuan.core.facts import Facts
 from anhuan.core.law import Law
@@ -217,10 +218,17 @@ def hold(customer_id: str) -> tuple[bool, datetime | None]:
 
 
 def hold_and_know(customer_id: str, *, at: datetime, since: datetime) -> tuple[bool, datetime | None, Known]:
-    """`hold` and then `known_of` in one message: PostgreSQL learns the facts once it holds her."""
+    """`hold` and then `known_of` in one message, which begins the transaction, too, where Django has yet to: PostgreSQL learns the
+    facts once it holds her.
+    """
     with quick() as cursor:
         _prepare(cursor)
-        cursor.execute(f"{_HOLD}; EXECUTE {_FACTS}", [customer_id, customer_id, at, _ALL_KNOWN, since])
+        begins = cursor.connection.info.transaction_status is TransactionStatus.IDLE
+        if begins:
+            cursor.connection.autocommit = True  # only psycopg's own BEGIN is left out: Django ends what is begun here
+        cursor.execute(f"{'BEGIN; ' * begins}{_HOLD}; EXECUTE {_FACTS}", [customer_id, customer_id, at, _ALL_KNOWN, since])
+        if begins:
+            cursor.nextset()
         has_case, last = cursor.fetchall()[0]
         cursor.nextset()
         return has_case, last, _known(cursor.fetchall()[0])
@@ -236,10 +244,15 @@ def quick() -> Iterator[psycopg.ClientCursor[Any]]:
 
 def reach(law: Law) -> timedelta:
     """How far back the caps of a law look, and what they rest on: `WINDOW` or more."""
-    tests = [rule.test for rule in law.rules]
-    dates = max((getattr(test, "dates", 0) for test in tests), default=0)
-    hours = max((getattr(test, "hours", 0) for test in tests), default=0)
-    return max(WINDOW, timedelta(days=dates + 10), timedelta(hours=hours, days=10))
+    if law.fingerprint not in _reaches:
+        tests = [rule.test for rule in law.rules]
+        dates = max((getattr(test, "dates", 0) for test in tests), default=0)
+        hours = max((getattr(test, "hours", 0) for test in tests), default=0)
+        _reaches[law.fingerprint] = max(WINDOW, timedelta(days=dates + 10), timedelta(hours=hours, days=10))
+    return _reaches[law.fingerprint]
+
+
+_reaches: dict[str, timedelta] = {}
 
 
 # --- many customers -----------------------------------------------------------------------------------------------
