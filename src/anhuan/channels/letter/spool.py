@@ -17,9 +17,11 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+from anhuan.channels.letter.returns import Reconciled, Told
 
 _FOLDERS = ("ready", "archive", "manifests", "making", "returns", "returns/done")
 
@@ -89,6 +91,23 @@ class Spool:
     def lists(self) -> list[Path]:
         """The print house's lists that wait to be read, oldest first."""
         return sorted((self.place / "returns").glob("*.csv"))
+
+    def told(self) -> list[Told]:
+        """Everything the print house told that held, oldest first."""
+        ledger = self.place / "returns" / "done" / "told.jsonl"
+        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
+        rows = (json.loads(line) for line in lines)
+        return [Told(letter, event, date.fromisoformat(on), reason) for letter, event, on, reason in rows]
+
+    def done(self, file: Path, found: Reconciled) -> None:
+        """A list was taken in: remember what it told, leave its findings beside it, and move it to returns/done."""
+        place = self.place / "returns" / "done"
+        lines = [json.dumps([told.letter, told.event, told.on.isoformat(), told.reason]) for told in found.told]
+        with (place / "told.jsonl").open("a", encoding="utf-8") as ledger:
+            ledger.writelines(f"{line}\n" for line in lines)
+        findings = json.dumps([finding.document() for finding in found.findings], ensure_ascii=False, indent=1)
+        (place / f"{file.stem}.findings.json").write_text(findings + "\n", encoding="utf-8")
+        file.replace(place / file.name)
 
 
 def batch_name(letters: Sequence[Printed], at: datetime) -> str:

@@ -7,7 +7,6 @@ be set (a sign without a glyph, an address too long for the window) fails alone;
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -147,25 +146,13 @@ class PrintHouse(Transport):
         for file in self._spool.lists():
             made = {letter["id"]: batch.made_at.date() for batch in self._spool.batches() for letter in batch.letters}
             found = returns.reconcile(
-                file.read_bytes(), made=made, before=self._told(), today=self._clock().date(), patience=PATIENCE
+                file.read_bytes(), made=made, before=self._spool.told(), today=self._clock().date(), patience=PATIENCE
             )
             for told in found.told:
                 if told.event in _DELIVERIES:
                     self._tell(_receipt(told))
-            done = self._spool.place / "returns" / "done"
-            lines = [json.dumps([told.letter, told.event, told.on.isoformat(), told.reason]) for told in found.told]
-            with (done / "told.jsonl").open("a", encoding="utf-8") as ledger:
-                ledger.writelines(f"{line}\n" for line in lines)
-            findings = [finding.document() for finding in found.findings]
-            (done / f"{file.stem}.findings.json").write_text(json.dumps(findings, ensure_ascii=False, indent=1) + "\n", "utf-8")
-            file.replace(done / file.name)
-            logger.info("list of the print house: %s, %d findings", dict(found.counts), len(findings))
-
-    def _told(self) -> list[Told]:
-        ledger = self._spool.place / "returns" / "done" / "told.jsonl"
-        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-        rows = (json.loads(line) for line in lines)
-        return [Told(letter, event, date.fromisoformat(on), reason) for letter, event, on, reason in rows]
+            self._spool.done(file, found)
+            logger.info("list of the print house: %s, %d findings", dict(found.counts), len(found.findings))
 
 
 def _letter(attempt: str, permit: Permit, message: Message, at: datetime) -> Letter:
