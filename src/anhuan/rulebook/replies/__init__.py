@@ -72,11 +72,11 @@ class Meaning:
     unless: re.Pattern[str]
 
     def strength(self, text: str, bare: str) -> int:
-        """3: the whole reply says just this; 2: it is said; 1: it may be meant; 0: it is not said."""
+        """3: the whole reply says just this; 2: it is said; 1: it may be meant; 0: nothing says so; -1: something speaks against it."""
         if self.whole.fullmatch(bare):
             return 3
         if self.unless.search(text):
-            return 0
+            return -1
         return 2 if self.sure.search(text) else 1 if self.likely.search(text) else 0
 
 
@@ -100,7 +100,7 @@ def intent_of(text: str, lang: str = "zh") -> Reply:
     return Reply(ranked[0], _CONFIDENCE[sum(lead > step for step in _LEADS)])
 
 
-_WEIGHTS, _RIGHT = (0.0, 1.5, 5.0, 9.0), 1.0
+_WEIGHTS, _RIGHT = {-1: -2.0, 0: 0.0, 1: 1.5, 2: 5.0, 3: 9.0}, 1.0
 """What a strength adds in the measure of `likeness`, and what a right that is claimed adds to that."""
 _LEADS = (1.0, 2.5, 5.0)
 _CONFIDENCE = (0.6, 0.7, 0.8, 0.98)
