@@ -297,9 +297,12 @@ def _ask(
         in_force = law.in_force(at)
         for customer_id, told in facts.facts_for_many(customers, at=at, known=at, since=at - facts.reach(in_force)):
             known = _without_ours(told, began)
+            before: tuple[Mapping[str, Any], tuple[Contact, ...], _Verdict] | None = None
             for number, place in customers[customer_id]:
-                own = sides[number].contacts.get(customer_id, _NOBODY)
-                found[number][place] = _verdict(asked[number][place], _with(known, own), in_force, at)
+                row, own = asked[number][place], sides[number].contacts.get(customer_id, _NOBODY)
+                # Where both sides want the same and have done the same, the gate says the same.
+                verdict = before[2] if before and before[:2] == (row, own) else _verdict(row, _with(known, own), in_force, at)
+                found[number][place], before = verdict, (row, own, verdict)
 
 
 def _verdict(row: Mapping[str, Any], known: Facts, in_force: Law, at: datetime) -> _Verdict:
