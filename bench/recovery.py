@@ -1,6 +1,6 @@
 """Whether effects that are told from arms are the true ones: a back-test against the made-up bank, whose customers' answers are known.
 
-    python bench/recovery.py                               20 banks of 5,000 accounts, 10 nights, 100 draws each
+    python bench/recovery.py                               20 banks of 8,000 accounts, 10 nights, 100 draws each
     python bench/recovery.py --banks 40 --draws 200
 
 Each bank (a seed of examples/firstbank) is lived through several times: nobody contacted, everybody contacted as the live strategy
@@ -264,7 +264,7 @@ def _summary(what: str, measure: str, rows: np.ndarray) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("banks", 20), ("accounts", 5000), ("nights", 10), ("draws", 100)):
+    for name, default in (("banks", 20), ("accounts", 8000), ("nights", 10), ("draws", 100)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     started = time.perf_counter()
