@@ -478,6 +478,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "procrastinate.contrib.django",
     "anhuan.records",
+    "anhuan.inbound",
     "anhuan.workbench",
 ]
 

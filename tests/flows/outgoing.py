@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 
 from tests.records import desk
 
-from anhuan.acts import outbox, wording
+from anhuan.acts import dispatch, law, outbox, wording
 from anhuan.acts.staff import create_staff
-from anhuan.core.vocabulary import NightStatus
+from anhuan.core.facts import Attempt
+from anhuan.core.vocabulary import Channel, NightStatus, Party, Purpose
 from anhuan.records.case import Case
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.identity import keyring
@@ -85,6 +86,25 @@ def night(customers: list[str], *, channel: str = "sms", words: str = "overdue_g
         )  # fmt: skip
     outbox.schedule(made, at=MORNING)
     return Campaign.objects.get(channel=channel, wording=words, team=team)
+
+
+def mailed(number: int) -> tuple[str, str]:
+    """A customer who was sent a mail: she, and the attempt it was."""
+    ring, customer_id, point_id = keyring(), customer(number), uuid4()
+    address = f"c{number}@mail.example"
+    ContactPoint.objects.create(
+        point_id=point_id, customer_id=customer_id, kind="email", party="debtor", fingerprint=uuid4(), key_id=ring.current,
+        sealed=ring.seal("contact_point", [str(point_id)], [json.dumps([address, "", "contract"]).encode()])[0],
+        value_index=ring.index("email", address),
+    )  # fmt: skip
+    attempt = Attempt(
+        id=f"m:{number}", channel=Channel.EMAIL, party=Party.DEBTOR, purpose=Purpose.COLLECT, point=str(point_id),
+        debts=frozenset({customer_id.replace("C", "A")}), identifies_institution=True, includes_opt_out=True, automated=True,
+        says=frozenset(), private_device=False,
+    )  # fmt: skip
+    started = dispatch.start(customer_id, attempt, law=law.in_force(MORNING), at=MORNING, by="t")
+    assert isinstance(started, dispatch.Started), started
+    return customer_id, attempt.id
 
 
 def item_of(customer_id: str) -> UUID:

@@ -16,8 +16,11 @@ from tests.flows.outgoing import MORNING
 from tests.records import desk
 
 from anhuan import clock
+from anhuan.channels.email.envelope import Envelope
 from anhuan.inbound import signed
 from anhuan.inbound.signed import new_secret, signature
+from anhuan.records.circumstance import PointFinding
+from anhuan.records.consent import OptOut
 from anhuan.records.events import Event
 from anhuan.records.outbox import ItemState, OutboxItem
 
@@ -34,7 +37,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def post(source: str, told: Any, *, id_: str = "m1", age: int = 0, secret: str | None = None) -> Any:
-    body = json.dumps(told).encode()
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
     stamp = str(int(datetime.now(UTC).timestamp()) - age)
     key = secret or (Path(settings.ANHUAN_HOME) / "secrets" / f"hook_{source}").read_text().strip()
     made = signature(signed.base64.b64decode(key.removeprefix("whsec_")), id_, stamp, body)
@@ -97,3 +100,36 @@ def test_figures_are_told_to_whoever_shows_the_token_and_name_nobody() -> None:
     assert 'anhuan_outbox_messages{channel="sms",state="waiting"} 2.0' in told
     assert "anhuan_last_night_days 1.0" in told
     assert "C00000001" not in told
+
+
+# --- links of mails -----------------------------------------------------------------------------------------------
+
+
+def test_following_the_link_changes_nothing_and_a_post_ends_the_mails_to_that_address(tmp_path: Path) -> None:
+    (tmp_path / "channels.yaml").write_text(
+        "email: {transport: smtp, host: localhost, sender: Bank <a@bank.example>, return_domain: mail.bank.example,"
+        " return_secret: 0123456789abcdef, unsubscribe: 'https://bank.example/unsubscribe/{token}'}\n"
+    )
+    customer, attempt = outgoing.mailed(1)
+    token = Envelope("mail.bank.example", "0123456789abcdef").token(attempt)
+    assert Client().get("/unsubscribe/nonsense").status_code == 404
+    assert "按下按钮" in Client().get(f"/unsubscribe/{token}").content.decode()
+    assert not OptOut.objects.exists()
+    for _ in range(2):
+        assert "已退订" in Client().post(f"/unsubscribe/{token}", {"List-Unsubscribe": "One-Click"}).content.decode()
+    assert [(o.customer_id, o.channel) for o in OptOut.objects.all()] == [(customer, "email")]
+
+
+def test_a_mail_that_came_back_ends_the_use_of_that_mailbox(tmp_path: Path) -> None:
+    new_secret("bounces")
+    outgoing.mailed(1)
+    report = (
+        "From: MAILER-DAEMON@x.example\nSubject: failed\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n"
+        "\n--b\nContent-Type: text/plain\n\nno such user\n--b\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; x.example\n\nFinal-Recipient: rfc822; c1@mail.example\nAction: failed\nStatus: 5.1.1\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 no such user\n\n--b--\n"
+    )
+    mail = report.replace("\n", "\r\n").encode()
+    status, answer = post("bounces", mail)
+    assert (status, answer["recipients"][0]["action"]) == (200, "invalidate")
+    assert PointFinding.objects.get().kind == "unreachable"

@@ -40,7 +40,8 @@ ON CONFLICT ON CONSTRAINT one_campaign_a_wording DO NOTHING
 _ITEMS = f"""
 INSERT INTO records_outboxitem (item_id, campaign_id, customer_id, attempt_id, purpose, debts, state, not_before, tries, code, parts,
                                 changed_at)
-SELECT gen_random_uuid(), c.campaign_id, p.customer_id, 'night:' || p.business_date || ':' || p.customer_id, '', '{{}}', 'waiting',
+SELECT gen_random_uuid(), c.campaign_id, p.customer_id,
+       'm:' || left(encode(sha256(convert_to('night:' || p.business_date || ':' || p.customer_id, 'UTF8')), 'hex'), 32), '', '{{}}', 'waiting',
        p.planned_at, 0, '', 0, %(at)s
 FROM (SELECT p.* {_OURS}) p JOIN records_campaign c USING (business_date, channel, wording, team)
 ON CONFLICT (attempt_id) DO NOTHING

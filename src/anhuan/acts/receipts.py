@@ -27,6 +27,7 @@ from anhuan.core.facts import MAIN_POINT
 from anhuan.core.vocabulary import Channel, Party
 from anhuan.records import identity
 from anhuan.records.circumstance import PointFinding, PointFindingKind
+from anhuan.records.consent import OptOut
 from anhuan.records.contact import Contact, Permit, State
 from anhuan.records.customer import ContactPoint
 from anhuan.records.outbox import ItemState, OutboxItem, Receipt, Reply
@@ -217,26 +218,48 @@ _SETTLERS: Mapping[Delivery, Callable[[OutboxItem, Heard, datetime, str], ItemSt
 # --- bounces ------------------------------------------------------------------------------------------------------
 
 
-def bounced(found: Iterable[Bounce], *, at: datetime, by: str = BY) -> int:
+def unsubscribe(attempt_id: str, *, at: datetime, by: str = BY) -> bool:
+    """Whoever had this mail wants no more to its address; False where there is no such mail. Twice is as once."""
+    used = Permit.objects.filter(attempt_id=attempt_id).values("used_by")
+    mails = Contact.objects.filter(contact_id__in=used, channel=Channel.EMAIL)
+    point = ContactPoint.objects.filter(point_id__in=mails.values("point_id")).first()
+    if point is None:
+        return False
+    if not OptOut.objects.filter(customer_id=point.customer_id, channel=Channel.EMAIL, point_id=point.point_id).exists():
+        _suppress(point, at, by)
+    return True
+
+
+def bounced(found: Iterable[Bounce], *, at: datetime, by: str = BY, attempt_id: str = "") -> int:
     """What mails that came back mean: a mailbox that is none is not used again, nor one that calls our mail unwanted.
 
-    How many contact points were found for them.
+    `attempt_id`: of our mail, where the address it came back to says; how many contact points were found.
     """
-    ring, points = identity.keyring(), 0
+    acted = 0
     for bounce in found:
-        index = ring.index("email", bounce.recipient) if bounce.recipient else None
-        if index is None or bounce.action not in _OF_BOUNCES:
+        if bounce.action not in _OF_BOUNCES:
             continue
-        for point in ContactPoint.objects.filter(value_index=index, absent_since=None).order_by("customer_id"):
-            points += 1
-            _OF_BOUNCES[bounce.action](point, at, by)
-            mail = Contact.objects.filter(point_id=point.point_id, channel=Channel.EMAIL, direction="outbound")
-            latest = mail.order_by("started_at").last()
-            item = OutboxItem.objects.filter(contact_id=latest.contact_id).first() if latest else None
+        for mail in _mails(bounce, attempt_id):
+            acted += 1
+            for point in ContactPoint.objects.filter(point_id=mail.point_id):
+                _OF_BOUNCES[bounce.action](point, at, by)
+            item = OutboxItem.objects.filter(contact_id=mail.contact_id).first()
             if item is not None and bounce.kind in {Kind.HARD, Kind.SOFT}:
                 heard = Heard("", Delivery.NOT_DELIVERED, f"bounce_{bounce.kind}", permanent=bounce.kind is Kind.HARD, at=at)
                 _settle(item, heard, at=at, by=by)
-    return points
+    return acted
+
+
+def _mails(bounce: Bounce, attempt_id: str) -> list[Contact]:
+    """The mail a bounce is about: that of the attempt, else the last one to each point of the recipient's."""
+    mails = Contact.objects.filter(channel=Channel.EMAIL, direction="outbound", point_id__isnull=False)
+    if attempt_id:
+        return list(mails.filter(contact_id__in=Permit.objects.filter(attempt_id=attempt_id).values("used_by")))
+    index = identity.keyring().index("email", bounce.recipient) if bounce.recipient else None
+    if index is None:
+        return []
+    points = ContactPoint.objects.filter(value_index=index, absent_since=None).values("point_id")
+    return list(mails.filter(point_id__in=points).order_by("point_id", "-started_at").distinct("point_id"))
 
 
 def _invalidate(point: ContactPoint, at: datetime, by: str) -> None:

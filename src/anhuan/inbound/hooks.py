@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from email import message_from_bytes, policy
+from email.utils import getaddresses
+from pathlib import Path
 from typing import Any, TypeVar
 
-from anhuan.acts import payment, receipts
+from django.conf import settings
+
+from anhuan.acts import carriers, payment, receipts
 from anhuan.channels.email import bounces
 from anhuan.channels.transport import Delivery, Inbound, Receipt
 from anhuan.core.money import minor_digits
@@ -60,9 +65,21 @@ def hear_replies(body: bytes, at: datetime) -> dict[str, Any]:
 @signed("bounces")
 def hear_bounces(body: bytes, at: datetime) -> dict[str, Any]:
     """One mail as it came to the address of bounces; what was made of it for each recipient."""
-    found = bounces.classify(body)
-    receipts.bounced(found, at=at)
+    try:
+        found = bounces.classify(body)
+    except bounces.NotAMail:
+        raise Unreadable("no mail") from None
+    receipts.bounced(found, at=at, attempt_id=_attempt(body))
     return {"recipients": [{"class": each.kind, "status": each.status, "action": each.action} for each in found]}
+
+
+def _attempt(body: bytes) -> str:
+    """The attempt that the address a mail came back to names; "" where it names none."""
+    addresses = carriers.return_addresses(Path(settings.ANHUAN_HOME))
+    mail = message_from_bytes(body, policy=policy.compat32)
+    to = [value for name in ("To", "Delivered-To", "X-Original-To") for value in mail.get_all(name, [])]
+    found = [addresses.returned(address) for _, address in getaddresses(map(str, to))] if addresses else []
+    return next(filter(None, found), "")
 
 
 @signed("payments")

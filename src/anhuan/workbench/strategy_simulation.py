@@ -166,9 +166,9 @@ def capacities(told: Sequence[Row]) -> list[dict[str, Any]]:
         {
             "column": column, "value": value, "most": nights[-1]["most"],
             "nights": [
-                {"day": night["business_date"], "seated": night["seated"], "wanted": night["wanted"],
-                 "share": Decimal(night["seated"]) / night["most"] if night["most"] else None,
-                 "width": f"{100 * min(night['seated'] / night['most'], 1):.1f}%" if night["most"] else "0%",
+                {"day": night["business_date"], "permitted": night["permitted"], "wanted": night["wanted"],
+                 "share": Decimal(night["permitted"]) / night["most"] if night["most"] else None,
+                 "width": f"{100 * min(night['permitted'] / night['most'], 1):.1f}%" if night["most"] else "0%",
                  "live": night["live"]}
                 for night in nights
             ],

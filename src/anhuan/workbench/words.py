@@ -292,6 +292,7 @@ LABELS: dict[str, dict[str, Label]] = {
     },
     "point": {
         "wrong_number": _("A contact point turned out to be a wrong number."),
+        "unreachable": _("A contact point turned out not to exist any more."),
         "of_third_person": _("A contact point turned out to be a third person's."),
         "hospital_or_care": _("A contact point is a hospital or a place of care."),
         "properly_obtained": _("A contact point was properly obtained by the collector before."),

@@ -108,9 +108,10 @@
 
   function mark(row) {
     place.querySelectorAll(".row-marked").forEach((cell) => cell.classList.remove("row-marked"));
-    const cells = place.querySelectorAll(`[data-row-id="${CSS.escape(row)}"]`);
-    cells.forEach((cell) => cell.classList.add("row-marked"));
-    if (cells.length) cells[0].scrollIntoView({ block: "center", inline: "nearest" });
+    const cell = place.querySelector(`[data-row-id="${CSS.escape(row)}"]`);
+    if (!cell) return;
+    [...cell.parentElement.children].forEach((each) => each.classList.add("row-marked"));
+    cell.scrollIntoView({ block: "center", inline: "nearest" });
   }
 
   // What dmn-js leaves out for those who read by ear or by keys: a name for the column of numbers, a stop at what scrolls.
