@@ -378,7 +378,14 @@ def test_a_reply_nobody_took_is_not_acknowledged(centre, told):
 
 @pytest.mark.parametrize(
     "change",
-    [{"password": "too-long-x"}, {"source": "x" * 21}, {"window": 0}, {"valid_for": 40 * 86400}, {"zone": "Mars/North"}],
+    [
+        {"password": "too-long-x"},
+        {"source": "x" * 21},
+        {"source": "某某银行"},
+        {"window": 0},
+        {"valid_for": 40 * 86400},
+        {"zone": "Mars/North"},
+    ],
 )
 def test_a_route_that_smpp_cannot_say_is_refused(change):
     usual = {"host": "127.0.0.1", "port": 2775, "system_id": "a", "password": "b", "source": "1"}

@@ -51,6 +51,15 @@ def test_what_the_seven_bit_alphabet_has_is_not_sent_in_sixteen(text):
     assert encode(text + "还", 0)[0] == UCS2
 
 
+@pytest.mark.parametrize(
+    ("coding", "data"),
+    [(0, b"T\x00"), (1, b"T@"), (3, b"T@"), (8, b"\0T\0@"), (15, b"T@"), (24, b"\0T\0@")],
+)
+def test_a_reply_is_read_in_whatever_alphabet_it_comes(coding, data):
+    assert decode(data, coding) == "T@"
+    assert decode("退订".encode("gb18030"), 15) == "退订"
+
+
 def test_a_text_of_more_than_255_parts_is_refused():
     with pytest.raises(TooLong):
         encode("还" * 67 * 256, 0)

@@ -47,8 +47,8 @@ class Route:
 
     def __post_init__(self) -> None:
         for name, size in _SIZES.items():
-            if len(getattr(self, name)) > size:
-                raise ValueError(f"{name} has more than the {size} characters SMPP allows")
+            if len(getattr(self, name)) > size or not getattr(self, name).isascii():
+                raise ValueError(f"{name} is longer than the {size} characters SMPP allows, or has other letters than ASCII")
         if self.receipts_spell_ids not in {"same", "decimal", "hexadecimal"}:
             raise ValueError("receipts_spell_ids is one of: same, decimal, hexadecimal")
         if self.window < 1 or self.per_second < 0:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-GSM7, LATIN1, UCS2 = 0, 3, 8
-"""SMPP's `data_coding`."""
+GSM7, UCS2 = 0, 8
+"""SMPP's `data_coding`, as we send it."""
+# What phones' messages come in besides: ASCII, Latin-1, UCS-2 of a message class, and GBK, which Chinese operators number 15.
+_CHARSETS = {1: "ascii", 3: "latin-1", 8: "utf-16-be", 15: "gb18030", 24: "utf-16-be", 25: "utf-16-be", 26: "utf-16-be"}
 MOST_PARTS = 255
 _BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -64,11 +66,8 @@ def encode(text: str, reference: int) -> tuple[int, list[bytes]]:
 
 def decode(data: bytes, coding: int) -> str:
     """The text of a part without its header; what cannot be read shows as �."""
-    if coding == UCS2:
-        return data.decode("utf-16-be", errors="replace")
-    if coding == LATIN1:
-        return data.decode("latin-1")
-    return "".join(_letters(data))
+    charset = _CHARSETS.get(coding)
+    return data.decode(charset, errors="replace") if charset else "".join(_letters(data))
 
 
 @dataclass(frozen=True, slots=True)
