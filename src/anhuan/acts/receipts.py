@@ -241,7 +241,7 @@ def bounced(found: Iterable[Bounce], *, at: datetime, by: str = BY, attempt_id: 
             continue
         for mail in _mails(bounce, attempt_id):
             acted += 1
-            for point in ContactPoint.objects.filter(point_id=mail.point_id):
+            for point in ContactPoint.objects.filter(point_id__in=[mail.point_id]):
                 _OF_BOUNCES[bounce.action](point, at, by)
             item = OutboxItem.objects.filter(contact_id=mail.contact_id).first()
             if item is not None and bounce.kind in {Kind.HARD, Kind.SOFT}:

@@ -11,6 +11,8 @@ from anhuan.cli.terminal import AsJson, app, console, home, print_json, say, sta
 
 outbox_app = typer.Typer(no_args_is_help=True, help="What is to leave the house, and what became of it.")
 app.add_typer(outbox_app, name="outbox")
+hooks_app = typer.Typer(no_args_is_help=True, help="Machines that tell us of receipts, replies, bounces and payments.")
+app.add_typer(hooks_app, name="hooks")
 
 
 @app.command()
@@ -81,3 +83,15 @@ def outbox_stop(
         print_json({"campaign_id": campaign, "stopped": stopped})
     else:
         say(f"{stopped} messages will not leave.")
+
+
+@hooks_app.command("secret")
+def hooks_secret(source: Annotated[str, typer.Argument(help="receipts, replies, bounces or payments.")]) -> None:
+    """Make the secret a machine signs with, in place of the one it had, and print it once."""
+    start()
+    from anhuan.inbound import signed
+
+    if source not in signed.SOURCES:
+        known = ", ".join(signed.SOURCES)
+        usage("no_source", f"来源应为 {known} 之一。", f"The source is one of {known}.", as_json=False)
+    print(signed.new_secret(source))
