@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -249,6 +250,28 @@ def test_what_an_earlier_session_printed_is_not_printed_again(tmp_path: Path, he
             said.append(house.send(permit(Channel.LETTER, "once"), Message(ADDRESS, "您好")))
     assert [(receipt.delivery, receipt.code) for receipt in said] == [(Delivery.TAKEN, ""), (Delivery.TAKEN, "taken_before")]
     assert len(list((tmp_path / "ready").iterdir())) == 1
+
+
+@faced
+def test_two_sessions_side_by_side_print_an_attempt_once(tmp_path: Path, head: Letterhead) -> None:
+    with PrintHouse(tmp_path, head, clock=lambda: AT) as one, PrintHouse(tmp_path, head, clock=lambda: AT) as other:
+        said = [each.send(permit(Channel.LETTER, "same"), Message(ADDRESS, "您好")) for each in (one, other)]
+    assert [receipt.code for receipt in said] == ["", "taken_before"]
+    assert len(list((tmp_path / "ready").iterdir())) == 1
+
+
+def test_a_session_that_opens_leaves_alone_what_another_is_making(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open()
+    with ThreadPoolExecutor(1) as hands:
+        with spool.held():
+            (tmp_path / "making" / "half").mkdir()
+            opening = hands.submit(Spool(tmp_path).open)
+            with pytest.raises(TimeoutError):
+                opening.result(timeout=0.2)
+            (tmp_path / "making" / "half").rename(tmp_path / "ready" / "half")
+        opening.result(timeout=10)
+    assert (tmp_path / "ready" / "half").is_dir()
 
 
 def printed(name: str) -> Printed:

@@ -11,11 +11,13 @@ A manifest names letters by their ids, with digest and pages, and nobody's name 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -45,22 +47,38 @@ class Batch:
 
 
 class Spool:
-    """The folders below `place`. One session writes at a time."""
+    """The folders below `place`. Several processes may have one open: whoever writes holds it."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
         self._known: set[str] = set()
+        self._read: set[str] = set()  # manifests whose letters are known
 
     def open(self) -> None:
-        """Make the folders, finish or throw away what an earlier session was making, and learn which letters exist."""
+        """Make the folders, finish or throw away what a session that died was making, and learn which letters exist."""
         for name in _FOLDERS:
             (self.place / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        for making in (self.place / "making").iterdir():
-            if (self.place / "manifests" / f"{making.name}.json").exists():
-                making.rename(self.place / "ready" / making.name)
-            else:
-                shutil.rmtree(making)
-        self._known = {letter["id"] for batch in self.batches() for letter in batch.letters}
+        with self.held():
+            for making in (self.place / "making").iterdir():
+                if (self.place / "manifests" / f"{making.name}.json").exists():
+                    making.rename(self.place / "ready" / making.name)
+                else:
+                    shutil.rmtree(making)
+        self.learn()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes here meanwhile; a process that dies lets go."""
+        with (self.place / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def learn(self) -> None:
+        """Learn the letters of batches that other sessions have made since."""
+        for file in (self.place / "manifests").glob("*.json"):
+            if file.name not in self._read:
+                self._known |= {letter["id"] for letter in json.loads(file.read_text(encoding="utf-8"))["letters"]}
+                self._read.add(file.name)
 
     def knows(self, letter: str) -> bool:
         return letter in self._known
@@ -69,6 +87,11 @@ class Spool:
         """Keep a batch; its name. OSError, and then it does not exist and nothing of it will ever be printed."""
         name = batch_name(letters, at)
         manifest = json.dumps(_manifest(name, letters, whole, at=at, faces=faces, duplex=duplex), indent=1) + "\n"
+        with self.held():
+            self._keep(name, letters, whole, manifest.encode(), at)
+        return name
+
+    def _keep(self, name: str, letters: Sequence[Printed], whole: bytes, manifest: bytes, at: datetime) -> None:
         archive = self.place / "archive" / f"{at:%Y-%m}"
         archive.mkdir(parents=True, exist_ok=True, mode=0o700)
         for letter in letters:
@@ -76,11 +99,12 @@ class Spool:
         making = self.place / "making" / name
         making.mkdir(mode=0o700)
         _write(making / "letters.pdf", whole)
-        _write(making / "manifest.json", manifest.encode())
-        _write(self.place / "manifests" / f"{name}.json", manifest.encode())
+        _write(making / "manifest.json", manifest)
+        _settle(archive, making, making.parent)
+        _write(self.place / "manifests" / f"{name}.json", manifest)
         self._known |= {letter.id for letter in letters}
+        _settle(self.place / "manifests")
         making.rename(self.place / "ready" / name)
-        return name
 
     def batches(self) -> Iterator[Batch]:
         """Every batch there ever was, oldest first."""
@@ -148,3 +172,13 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def _settle(*folders: Path) -> None:
+    """What was written into folders is there after a power cut, too."""
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

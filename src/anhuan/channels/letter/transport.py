@@ -84,6 +84,7 @@ class PrintHouse(Transport):
     def _print(self, batch: Sequence[tuple[str, tuple[Permit, Message]]]) -> Iterator[Receipt]:
         """One batch: what cannot be set fails, what was printed before is said to be, the rest is kept together or not at all."""
         at = self._clock()
+        self._spool.learn()
         letters = {attempt: _letter(attempt, permit, message, at) for attempt, (permit, message) in batch}
         known = {attempt: letter for attempt, letter in letters.items() if self._spool.knows(letter.id)}
         for attempt, letter in known.items():
@@ -143,16 +144,17 @@ class PrintHouse(Transport):
 
     def look(self) -> None:
         """Read the lists that wait: receipts to the listener, findings beside the list, which then moves to returns/done."""
-        for file in self._spool.lists():
-            made = {letter["id"]: batch.made_at.date() for batch in self._spool.batches() for letter in batch.letters}
-            found = returns.reconcile(
-                file.read_bytes(), made=made, before=self._spool.told(), today=self._clock().date(), patience=PATIENCE
-            )
-            for told in found.told:
-                if told.event in _DELIVERIES:
-                    self._tell(_receipt(told))
-            self._spool.done(file, found)
-            logger.info("list of the print house: %s, %d findings", dict(found.counts), len(found.findings))
+        with self._spool.held():
+            for file in self._spool.lists():
+                made = {letter["id"]: batch.made_at.date() for batch in self._spool.batches() for letter in batch.letters}
+                found = returns.reconcile(
+                    file.read_bytes(), made=made, before=self._spool.told(), today=self._clock().date(), patience=PATIENCE
+                )
+                for told in found.told:
+                    if told.event in _DELIVERIES:
+                        self._tell(_receipt(told))
+                self._spool.done(file, found)
+                logger.info("list of the print house: %s, %d findings", dict(found.counts), len(found.findings))
 
 
 def _letter(attempt: str, permit: Permit, message: Message, at: datetime) -> Letter:
