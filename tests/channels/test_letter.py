@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
@@ -272,6 +273,26 @@ def test_a_session_that_opens_leaves_alone_what_another_is_making(tmp_path: Path
             (tmp_path / "making" / "half").rename(tmp_path / "ready" / "half")
         opening.result(timeout=10)
     assert (tmp_path / "ready" / "half").is_dir()
+
+
+@faced
+@pytest.mark.parametrize("receipts_before_the_kill", [1, 4])
+def test_a_sender_killed_at_work_prints_every_letter_once_in_the_end(tmp_path: Path, receipts_before_the_kill: int) -> None:
+    count = 12
+    command = [sys.executable, "-m", "tests.channels.print_and_die", str(tmp_path), str(HEAD_FILE), str(count)]
+    with subprocess.Popen(command, cwd=HEAD_FILE.parents[2], stdout=subprocess.PIPE, text=True) as sender:
+        assert sender.stdout is not None
+        for _ in range(receipts_before_the_kill):
+            assert sender.stdout.readline()
+        sender.kill()
+    ended = subprocess.run(command, cwd=HEAD_FILE.parents[2], capture_output=True, text=True, check=True)
+    assert len(ended.stdout.splitlines()) == count
+    ready = [json.loads(file.read_text()) for file in (tmp_path / "ready").glob("*/manifest.json")]
+    assert sorted(each["id"] for manifest in ready for each in manifest["letters"]) == sorted(
+        letter_id(f"k{n}") for n in range(count)
+    )
+    assert ended.stdout.count("taken_before") >= receipts_before_the_kill
+    assert list((tmp_path / "making").iterdir()) == []
 
 
 def printed(name: str) -> Printed:
