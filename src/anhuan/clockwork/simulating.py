@@ -287,7 +287,10 @@ def _ask(
     *,
     began: datetime,
 ) -> None:
-    """Ask the gate of the rows at the `fresh` places of each side; facts are gathered once for all sides."""
+    """Ask the gate of the rows at the `fresh` places of each side, by everything known today of their instant.
+
+    Facts are gathered once for all sides.
+    """
     planned: dict[datetime, dict[str, list[tuple[int, int]]]] = {}
     for number, places in enumerate(fresh):
         for place in places:
@@ -295,7 +298,7 @@ def _ask(
             planned.setdefault(row["planned_at"], {}).setdefault(row["customer_id"], []).append((number, place))
     for at, customers in planned.items():
         in_force = law.in_force(at)
-        for customer_id, told in facts.facts_for_many(customers, at=at, known=at, since=at - facts.reach(in_force)):
+        for customer_id, told in facts.facts_for_many(customers, at=at, since=at - facts.reach(in_force)):
             known = _without_ours(told, began)
             before: tuple[Mapping[str, Any], tuple[Contact, ...], _Verdict] | None = None
             for number, place in customers[customer_id]:
