@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from anhuan import clock
 from anhuan.acts import hold, law, outbox, receipts, sending
 from anhuan.channels.sandbox.folder import outbox as posted
 from anhuan.channels.transport import Delivery, Inbound, Receipt
+from anhuan.clockwork.hearing import Ears, settle_left
 from anhuan.clockwork.sending import Sender, opened
 from anhuan.core.vocabulary import Channel, HoldKind
 from anhuan.records import identity
@@ -187,3 +190,25 @@ def test_a_reply_is_an_inbound_contact_with_an_intent_and_stops_what_must_stop(
 def test_a_reply_of_nobody_known_is_kept_and_does_nothing() -> None:
     taken = receipts.hear(Inbound("r1", Channel.SMS, "+8619999999999", "95500", "T", at=MORNING), at=MORNING)
     assert (taken.reply.customer_id, taken.reply.intent, taken.reply.acted) == ("", "stop", "")
+
+
+# --- ears ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_heard_is_settled_and_leaves_no_journal_behind(tmp_path: Path) -> None:
+    _, (ready,) = begun()
+    ears = Ears(tmp_path, 7, by="t")
+    ears.hear(Receipt(ready.permit.attempt_id, Delivery.DELIVERED, references=("m1",), at=MORNING))
+    ears.close()
+    assert set(states().values()) == {ItemState.DELIVERED}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dead_sender_heard_is_settled_by_the_next_and_a_torn_line_is_left_out(tmp_path: Path) -> None:
+    _, (ready,) = begun()
+    heard = Receipt(ready.permit.attempt_id, Delivery.DELIVERED, references=("m1",), at=MORNING)
+    (tmp_path / "receipts-7.jsonl").write_text(json.dumps({**asdict(heard), "at": MORNING.isoformat()}) + '\n{"attempt_id": "m')
+    assert settle_left(tmp_path, lives=lambda _: True, by="t") == 0
+    assert settle_left(tmp_path, lives=lambda _: False, by="t") == 1
+    assert set(states().values()) == {ItemState.DELIVERED}
+    assert list(tmp_path.iterdir()) == []

@@ -57,10 +57,7 @@ def settle(heard: Iterable[Heard], *, at: datetime, by: str = BY) -> int:
         plain = {
             number
             for number, item in found.items()
-            if item is not None
-            and item.state == ItemState.STARTED
-            and times[item.item_id] == 1
-            and receipts[number].delivery in _PLAIN
+            if item is not None and times[item.item_id] == 1 and _is_plain(item, receipts[number])
         }
         _settle_plain([(item, receipts[number]) for number, item in found.items() if item and number in plain], at=at, by=by)
         for number, receipt in sorted(enumerate(receipts), key=lambda each: _order(each, found)):
@@ -70,8 +67,13 @@ def settle(heard: Iterable[Heard], *, at: datetime, by: str = BY) -> int:
     return sum(item is not None for item in found.values())
 
 
+def _is_plain(item: OutboxItem, heard: Heard) -> bool:
+    """Whether it is the first to say so, and nothing follows but that the contact is made."""
+    first = item.state in {ItemState.STARTED, ItemState.UNKNOWN}
+    return heard.delivery in _PLAIN and (first or (item.state == ItemState.SENT and heard.delivery is Delivery.DELIVERED))
+
+
 _PLAIN = {Delivery.TAKEN: ItemState.SENT, Delivery.DELIVERED: ItemState.DELIVERED}
-"""What most first receipts say: nothing follows but that the contact is made."""
 
 
 def _settle_plain(pairs: Sequence[tuple[OutboxItem, Heard]], *, at: datetime, by: str) -> None:

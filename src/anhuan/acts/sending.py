@@ -96,6 +96,13 @@ SELECT DISTINCT worker FROM records_outboxitem WHERE state = 'started' AND worke
 """
 
 
+def lives(worker: int) -> bool:
+    """Whether a sender is alive: its lock is held."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_WORKERS, worker])
+        return not cursor.fetchone()[0]
+
+
 def resolve_abandoned(*, at: datetime, by: str) -> int:
     """What senders that are dead had started and not settled: unknown from now on; how many messages that are.
 

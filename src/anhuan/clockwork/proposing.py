@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -67,8 +68,7 @@ def propose(con: Backend, night: Night, version: StrategyVersion, *, standing: i
             scores=scoring.sealed(tonight) if scored else None,
         )  # fmt: skip
         model = Model(bytes(version.model))
-        # Worked out once: an expression this long, read by several others, would be planned over and over.
-        proposed = con.create_table("proposed", strategy.propose(rows, model, version.decision), temp=True, overwrite=True)
+        proposed = strategy.worked_out(con, "proposed", strategy.propose(rows, model, version.decision))
         plan = wanted(proposed, standing, day=day, capacities=told, home=home)
         kept = proposal.absorb(plan, _judged(con, plan, told), version=version, night=night)
         heaps = _heaps(con, standing, kept, known, arms)
@@ -112,13 +112,19 @@ def seats(
         return found
     going = plan.select([name for name in _RANKED if name in plan.column_names])
     going = going.append_column("place", pa.array(range(len(plan)), pa.int64())).filter(pa.array(found, pa.bool_()))
-    with registered(con, "going", going) as table:
-        cut = strategy.rank_and_cut(table, capacities)
-        kept = cut.filter(cut.heap == Heap.PROPOSED).place.to_pyarrow().to_pylist()
+    with registered(con, "going", going):
+        kept = con.con.execute(_seating(tuple(capacities))).fetchall()
     found = [False] * len(plan)
-    for place in kept:
+    for (place,) in kept:
         found[place] = True
     return found
+
+
+@lru_cache(maxsize=16)
+def _seating(capacities: tuple[strategy.Capacity, ...]) -> str:
+    """The query for the places of the rows `going` that get a seat: asked again whenever the gate has stopped somebody."""
+    cut = strategy.rank_and_cut(ibis.table({**_RANKED, "place": "int64"}, name="going"), capacities)
+    return str(ibis.to_sql(cut.filter(cut.heap == str(Heap.PROPOSED)).select("place"), dialect="duckdb"))
 
 
 def _judged(con: Backend, plan: pa.Table, capacities: Sequence[strategy.Capacity]) -> list[proposal.Judged]:

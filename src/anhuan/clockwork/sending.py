@@ -25,7 +25,9 @@ from anhuan import clock
 from anhuan.acts import law, outbox, receipts, sending
 from anhuan.acts.carriers import Carriers
 from anhuan.acts.sending import Number
-from anhuan.channels.transport import Inbound, Receipt
+from anhuan.channels.transport import Inbound
+from anhuan.clockwork import hearing
+from anhuan.clockwork.hearing import Ears
 from anhuan.core.vocabulary import Channel
 from anhuan.records.outbox import Campaign
 
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "system:sender"
 QUEUE = "sending"
+JOURNALS = "spool"
+"""The folder of the home where senders write down what they hear."""
 _HEALTH_EVERY = 2.0
 """Seconds between two words of how the transports are."""
 _LOOK_EVERY = 5
@@ -68,6 +72,7 @@ class Sender:
         lost = sending.resolve_abandoned(at=clock.now(), by=ACTOR)
         if lost:
             logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
+        hearing.settle_left(self.carriers.home / JOURNALS, lives=sending.lives, by=ACTOR)
         outbox.sweep(at=clock.now())
         self.tell_health()
 
@@ -90,18 +95,16 @@ def send_campaign(campaign_id: str) -> int:
 @contextmanager
 def opened(home: Path) -> Iterator[Sender]:
     """A sender with its transports, closed at the end. Raises `carriers.ChannelsRefused`."""
-    carriers = Carriers(home, clock=clock.now, on_receipt=_on_receipt, on_inbound=_on_inbound)
     with sending.sender() as number:
+        ears = Ears(home / JOURNALS, number.worker, by=ACTOR)
+        carriers = Carriers(home, clock=clock.now, on_receipt=ears.hear, on_inbound=_on_inbound)
         sender = Sender(number, carriers)
         try:
             yield sender
         finally:
             sender.stopping.set()
             carriers.close()
-
-
-def _on_receipt(receipt: Receipt) -> None:
-    _in_thread(lambda: receipts.settle([receipt], at=clock.now(), by=ACTOR))
+            ears.close()
 
 
 def _on_inbound(said: Inbound) -> None:
