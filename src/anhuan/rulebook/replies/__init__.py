@@ -103,7 +103,7 @@ def intent_of(text: str, lang: str = "zh") -> Reply:
 _WEIGHTS, _RIGHT = {-1: -2.0, 0: 0.0, 1: 1.5, 2: 5.0, 3: 9.0}, 1.0
 """What a strength adds in the measure of `likeness`, and what a right that is claimed adds to that."""
 _LEADS = (1.0, 2.5, 5.0)
-_CONFIDENCE = (0.6, 0.7, 0.8, 0.98)
+_CONFIDENCE = (0.5, 0.7, 0.8, 0.98)
 """By how far the first is ahead of the second; measured on replies neither table nor example had seen (`docs/replies.md`)."""
 
 
