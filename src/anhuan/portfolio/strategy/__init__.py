@@ -4,10 +4,20 @@ Knows decision models, standings and the tables of a night. Does not know record
 """
 
 from anhuan.portfolio.strategy.decisions import decided, outside
-from anhuan.portfolio.strategy.proposals import CONDUCT, INPUTS, PLACEMENTS, SCORES, Capacity, inputs, propose, rank_and_cut
+from anhuan.portfolio.strategy.proposals import (
+    CONDUCT,
+    INPUTS,
+    PLACEMENTS,
+    SCORES,
+    Capacity,
+    inputs,
+    propose,
+    rank_and_cut,
+    worked_out,
+)
 from anhuan.portfolio.strategy.work import NotColumnar, Refusal
 
 __all__ = [
     "CONDUCT", "INPUTS", "PLACEMENTS", "SCORES", "Capacity", "NotColumnar", "Refusal", "decided", "inputs", "outside", "propose",
-    "rank_and_cut",
+    "rank_and_cut", "worked_out",
 ]  # fmt: skip

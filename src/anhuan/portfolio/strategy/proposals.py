@@ -27,6 +27,7 @@ from typing import Any
 
 import ibis
 from ibis import _
+from ibis.backends.duckdb import Backend
 from ibis.expr import types as ir
 
 from anhuan.core.vocabulary import CustomerFlag, Heap, Presence
@@ -255,6 +256,19 @@ def _sources(chosen: ir.Table, before: set[str], decision: str) -> dict[str, str
     return {name: sources[0] for name, sources in found.items() if sources}
 
 
+def worked_out(con: Backend, name: str, table: ir.Table) -> ir.Table:
+    """What is proposed as a table of DuckDB's: an expression this long, read by several others, is planned over and over.
+
+    Ibis is kept from joining its selects into one, which takes it seconds, and which DuckDB does anyway.
+    """
+    fused = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        return con.create_table(name, table, temp=True, overwrite=True)
+    finally:
+        ibis.options.sql.fuse_selects = fused
+
+
 # --- Capacity ----------------------------------------------------------------------------------------------------
 
 
@@ -268,7 +282,7 @@ class Capacity:
     column: str
     value: str
     most: int
-    shares: Mapping[str, str | Fraction] = field(default_factory=dict)
+    shares: Mapping[str, str | Fraction] = field(default_factory=dict, hash=False)
     shared_by: str = "segment"
 
     def seats(self) -> dict[str, int]:
