@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anhuan.channels.sms.text import count_parts
 from anhuan.core.vocabulary import Channel, LetterItem
 from anhuan.rulebook import letters
 from anhuan.rulebook.letters import Amount, Fault, Filled, Wording
@@ -270,6 +271,11 @@ def test_a_text_is_cut_as_the_network_cuts_it(text: str, alphabet: str, units: i
     assert (cut.alphabet, cut.units, cut.parts) == (alphabet, units, parts)
 
 
+@given(st.text(st.sampled_from("aÅ€^还𠮷\n"), min_size=1, max_size=330))
+def test_the_preview_and_the_message_centre_count_the_same_parts(text: str) -> None:
+    assert letters.cut(text).parts == count_parts(text)
+
+
 # --- the wordings of the made-up bank -----------------------------------------------------------------------------
 
 
@@ -293,7 +299,7 @@ def test_a_table_keeps_its_columns_in_order_whatever_keeps_the_document() -> Non
     assert again is not None
     filled = letters.fill(again, letters.examples(again))
     assert isinstance(filled, Filled)
-    assert "|= 卡号后四位 Card | 欠款余额 Balance | 逾期金额 Past due | 逾期天数 Days |" in filled.parts["text"]
+    assert "|= 卡号后四位 | 欠款余额 | 逾期金额 | 逾期天数 |" in filled.parts["text"]
     assert "| 4417 | 28,645.30元 | 3,250.64元 | 75 |" in filled.parts["text"]
 
 
@@ -303,7 +309,8 @@ def test_a_table_keeps_its_columns_in_order_whatever_keeps_the_document() -> Non
         None, "text", {}, {"is": "number"}, {"is": "text", "most": "x"}, {"is": "text", "most": 0}, {"is": "rows"},
         {"is": "text", "columns": {"a": {"is": "text"}}},
         {"is": "rows", "columns": {"a": {"is": "rows"}}}, {"is": "rows", "columns": ["a"]},
-        {"is": "rows", "columns": [{"is": "text"}]}, {"is": ["text"]}, {"is": "text", "of": 1},
+        {"is": "rows", "columns": [{"is": "text"}]}, {"is": "rows", "columns": {"a": {"is": "text", "head": {"zh": "x"}}}},
+        {"is": ["text"]}, {"is": "text", "of": 1},
     ],
 )  # fmt: skip
 def test_a_value_that_is_declared_wrong_is_a_fault_and_no_crash(value: Any) -> None:

@@ -113,7 +113,9 @@ def _rows(value: Value, given: Any, wording: Wording) -> str:
     """A table as lines of the markup: `|= heads |`, then `| cells |`; at least one row, each with exactly the columns."""
     if not isinstance(given, list | tuple) or not given:
         raise ValueError
-    lines = ["|= " + " | ".join(str(column.get("head", name)) for name, column in value.columns.items()) + " |"]
+    heads = {name: column.get("head", name) for name, column in value.columns.items()}
+    spoken = (head[wording.language] if isinstance(head, Mapping) else head for head in heads.values())
+    lines = ["|= " + " | ".join(spoken) + " |"]
     for row in given:
         if not isinstance(row, Mapping) or row.keys() != value.columns.keys():
             raise ValueError

@@ -110,7 +110,9 @@ class Value:
     type: str
     example: Any = None
     most: int = 60
-    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # name -> {"is": type, "head": heading}
+    columns: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # name -> {"is": type, "head": text, or text by language}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,16 +289,21 @@ def _value(told: Any) -> Value | None:
     if not isinstance(columns, Mapping) or (told["is"] == "rows") != bool(columns):
         return None
     for name, column in columns.items():
-        if (
-            not NAME.fullmatch(str(name))
-            or not isinstance(column, Mapping)
-            or str(column.get("is")) not in TYPES.keys() - {"rows"}
-        ):
+        if not NAME.fullmatch(str(name)) or not _column(column):
             return None
     most = told.get("most", 60)
     if type(most) is not int or most < 1:
         return None
     return Value(told["is"], _plain(told.get("example")), most, {name: dict(column) for name, column in columns.items()})
+
+
+def _column(told: Any) -> bool:
+    """Whether it says what a column holds and, if it has a head, in one text for all or one for each language."""
+    if not isinstance(told, Mapping) or not told.keys() <= {"is", "head"} or str(told.get("is")) not in TYPES.keys() - {"rows"}:
+        return False
+    head = told.get("head", "")
+    texts = [head.get(language) for language in LANGUAGES] if isinstance(head, Mapping) else [head]
+    return all(isinstance(text, str) and "|" not in text for text in texts)
 
 
 def _plain(example: Any) -> Any:
