@@ -1,7 +1,7 @@
 """How fast contacts are judged: the gate by itself, through the door on PostgreSQL, and facts for the night.
 
     python bench/gate.py                    everything
-    python bench/gate.py --only door --permits 8000 --workers 4
+    python bench/gate.py --only door --permits 8000 --workers 8 --many 20
 
 A home of its own under var/bench holds made-up customers, each with accounts, contact points and contacts of the last weeks. A
 table goes to the terminal, JSON to bench/results. Each part is a function that answers its figures.
@@ -16,10 +16,13 @@ import multiprocessing
 import os
 import platform
 import resource
+import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -105,8 +108,13 @@ def fill(customers: int, each: int) -> None:
 # --- through the door ---------------------------------------------------------------------------------------------
 
 
-def door(permits: int = 8000, workers: int = 4, customers: int = 20_000, each: int = 10) -> dict[str, Any]:
-    """Permits a second through the door, each of another customer, by several processes; milliseconds of each call."""
+def door(permits: int = 8000, workers: int = 8, customers: int = 20_000, each: int = 10, many: int = 1) -> dict[str, Any]:
+    """Permits a second through the door, each of another customer, by several processes; milliseconds of each transaction.
+
+    `many` permits a transaction, which is the form of those who send by night; 1: each permit has its own. The home is made anew,
+    for a customer who was asked for once is another one the second time.
+    """
+    shutil.rmtree(SCRATCH / f"home-{customers}-{each}", ignore_errors=True)
     fill(customers, each)
     from django.db import connection
 
@@ -116,7 +124,7 @@ def door(permits: int = 8000, workers: int = 4, customers: int = 20_000, each: i
     shares = [points[n::workers] for n in range(workers)]
     beginning = context.Barrier(workers + 1)
     answers: Any = context.Queue()
-    hands = [context.Process(target=_hand, args=[share, beginning, answers, uuid4().hex]) for share in shares]
+    hands = [context.Process(target=_hand, args=[share, beginning, answers, uuid4().hex, many]) for share in shares]
     for hand in hands:
         hand.start()
     beginning.wait()
@@ -125,19 +133,18 @@ def door(permits: int = 8000, workers: int = 4, customers: int = 20_000, each: i
     seconds = time.perf_counter() - begun
     for hand in hands:
         hand.join()
-    took = sorted(one for several, _, _ in told for one in several)
-    kinds: dict[str, int] = {}
-    for _, counted, _ in told:
-        for kind, number in counted.items():
-            kinds[kind] = kinds.get(kind, 0) + number
+    took = sorted(one for each_took, *_ in told for one in each_took)
+    kinds = sum((counted for _, counted, _, _ in told), Counter[str]())
     return {
         "asked": len(points),
-        "answers": kinds,
+        "answers": dict(kinds),
         "workers": workers,
+        "permits_a_transaction": many,
         "seconds": seconds,
-        "permits_per_second": kinds.get("Started", 0) / seconds,
-        # Of Python alone; on a busy machine this says more than the clock does.
-        "cpu_milliseconds_a_permit": sum(cpu for _, _, cpu in told) / len(points) * 1000,
+        "permits_per_second": kinds["Started"] / seconds,
+        # On a busy machine these say more than the clock does.
+        "python_cpu_milliseconds_a_permit": sum(cpu for *_, cpu, _ in told) / len(points) * 1000,
+        "postgresql_cpu_milliseconds_a_permit": sum(cpu for *_, cpu in told) / len(points) * 1000,
         "p50_milliseconds": took[len(took) // 2] * 1000,
         "p99_milliseconds": took[len(took) * 99 // 100] * 1000,
     }
@@ -156,39 +163,54 @@ def _points(number: int) -> list[tuple[str, str]]:
         return list(cursor.fetchall())
 
 
-def _hand(points: list[tuple[str, str]], beginning: Any, answers: Any, run: str) -> None:
-    """One process at the door: asks for each customer in turn."""
+def _hand(points: list[tuple[str, str]], beginning: Any, answers: Any, run: str, many: int) -> None:
+    """One process at the door: asks for each customer in turn, or for many at once."""
     from anhuan import settings
 
     settings.start()
+    from django.db import connection, transaction
+
     from anhuan.acts import dispatch
     from anhuan.core.facts import Attempt
     from anhuan.core.vocabulary import Channel, Party, Purpose
 
     law = cn_law()
     took: list[float] = []
-    counted: dict[str, int] = {}
+    counted: Counter[str] = Counter()
 
-    def ask(customer_id: str, point: str) -> None:
-        attempt = Attempt(
+    def wanted(customer_id: str, point: str) -> Attempt:
+        return Attempt(
             f"{run}/{os.getpid()}/{customer_id}", Channel.CALL, Party.DEBTOR, Purpose.COLLECT, frozenset({f"{customer_id}-1"}),
             point=point, automated=False, identifies_institution=True, recorded=True, says=frozenset(), private_device=False,
         )  # fmt: skip
-        begun = time.perf_counter()
-        answer = dispatch.start(customer_id, attempt, law=law, at=AT, by="bench")
-        took.append(time.perf_counter() - begun)
-        kind = type(answer).__name__
-        counted[kind] = counted.get(kind, 0) + 1
+
+    def told(attempt: Attempt, _known: Any) -> Attempt:
+        return attempt
+
+    def ask(several: list[tuple[str, str]]) -> list[dispatch.Answer]:
+        if many == 1:
+            ((customer_id, point),) = several
+            return [dispatch.start(customer_id, wanted(customer_id, point), law=law, at=AT, by="bench")]
+        asked = [(customer_id, partial(told, wanted(customer_id, point))) for customer_id, point in several]
+        with transaction.atomic():
+            return list(dispatch.start_many(asked, law=law, at=AT, by="bench"))
 
     for customer_id, point in points[:20]:
-        dispatch.ask(
-            customer_id, Attempt("w", Channel.CALL, Party.DEBTOR, Purpose.COLLECT, frozenset(), point=point), law=law, at=AT
-        )
+        dispatch.ask(customer_id, wanted(customer_id, point), law=law, at=AT)
+    backend = connection.connection.info.backend_pid
     beginning.wait()
-    cpu = time.process_time()
-    for customer_id, point in points:
-        ask(customer_id, point)
-    answers.put((took, counted, time.process_time() - cpu))
+    cpu, backend_cpu = time.process_time(), _cpu_of(backend)
+    for start in range(0, len(points), many):
+        begun = time.perf_counter()
+        given = ask(points[start : start + many])
+        took.append(time.perf_counter() - begun)
+        counted.update(type(answer).__name__ for answer in given)
+    answers.put((took, counted, time.process_time() - cpu, _cpu_of(backend) - backend_cpu))
+
+
+def _cpu_of(process: int) -> float:
+    """Seconds a process of one thread has run."""
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 
 # --- facts for the night ------------------------------------------------------------------------------------------
@@ -200,7 +222,7 @@ def facts_for_many(customers: int = 300_000, each: int = 10) -> dict[str, Any]:
     from anhuan.records import facts
 
     gc.collect()
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     told = contacts = 0
     for _, known in facts.facts_for_many(at=AT):
         told += 1
@@ -210,6 +232,7 @@ def facts_for_many(customers: int = 300_000, each: int = 10) -> dict[str, Any]:
         "customers": told,
         "contacts": contacts,
         "seconds": seconds,
+        "python_cpu_seconds": time.process_time() - cpu,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -264,11 +287,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=[*PARTS], action="append")
     parser.add_argument("--permits", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--many", type=int, default=1, help="permits a transaction")
     parser.add_argument("--customers", type=int, default=300_000)
     options = parser.parse_args()
     arguments = {
-        "door": {"permits": options.permits, "workers": options.workers},
+        "door": {"permits": options.permits, "workers": options.workers, "many": options.many},
         "facts_for_many": {"customers": options.customers},
     }
     measured = {}
@@ -278,7 +302,12 @@ def main() -> int:
             measured[name] = pool.apply(_part, [name, arguments.get(name, {})]) if name != "door" else door(**arguments["door"])
         print(name, json.dumps(measured[name], indent=1), "goal:", GOALS.get(name))
     RESULTS.mkdir(exist_ok=True)
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "platform": platform.platform()}
+    machine = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "load": os.getloadavg(),
+    }
     document = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "goals": GOALS, "measured": measured}
     file = RESULTS / f"gate-{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     file.write_text(json.dumps(document, indent=1) + "\n")
