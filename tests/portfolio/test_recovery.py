@@ -97,6 +97,8 @@ def test_who_is_left_alone_does_as_the_hold_out_and_of_others_nothing_is_said() 
     assert found["known"] == 300
     assert found["cured"]["vs_live"]["effect"] == pytest.approx(loss * 200 / 300)
     assert found["cured"]["vs_hold_out"]["effect"] == pytest.approx(gain * 100 / 300)
+    alike = experiments.lift(arm, [[HOLD_OUT, "champion"]] * 400, values)  # of nobody either wants anything
+    assert (alike["known"], alike["cured"]["vs_hold_out"]["effect"], alike["cured"]["vs_live"]["effect"]) == (400, 0.0, 0.0)
     nothing = experiments.lift(arm, [[]] * 400, values)
     assert (nothing["known"], nothing["cured"]["vs_live"]["effect"]) == (0, None)
 

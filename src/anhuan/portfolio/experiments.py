@@ -283,41 +283,38 @@ def lift(
     """What a treatment would bring per row, told from arms that were dealt out by lot: against the control, and against the others.
 
     `arm`: of each row. `follows`: the arms that treat this row as the new treatment would (the control where that is nothing); a row no
-    arm treats so tells nothing, nor does a group of rows alike in this without two rows in either arm. Within a group means of arms are
-    compared as in an experiment; groups are weighted by their rows. The interval is normal, its variance that of the two means, rows
-    that count in both counted as such.
+    arm treats so tells nothing. Rows alike in this are a group: where the arms to be held against are among those, the treatment
+    changes nothing; else means of arms are compared as in an experiment, and a group without two rows on either side tells nothing.
+    Groups are weighted by their rows. The interval is normal, its variance that of the two means, rows that count in both counted so.
 
     {"customers", "known", "follows": {arm: rows}, measure: {"vs_hold_out": {"effect", "low", "high", "p"}, "vs_live": {…}}}
     """
     kinds = np.asarray([_BETWEEN.join(sorted(names)) for names in follows], dtype=object)
-    groups = {kind: frozenset(kind.split(_BETWEEN)) for kind in sorted(set(kinds.tolist())) if kind}
-    held, live = arm == control, arm != control
-    told = {
-        kind: (kinds == kind, np.isin(arm, list(names)))
-        for kind, names in groups.items()
-    }  # fmt: skip
-    told = {
-        kind: (rows, treated)
-        for kind, (rows, treated) in told.items()
-        if min((rows & treated).sum(), (rows & held).sum(), (rows & live).sum()) > 1
-    }
-    known = int(sum(rows.sum() for rows, _treated in told.values()))
-    result: dict[str, Any] = {"customers": len(arm), "known": known}
-    result["follows"] = {name: int(sum(told[kind][0].sum() for kind in told if name in groups[kind]))
-                         for name in sorted(set(arm.tolist()))}  # fmt: skip
+    names = sorted(set(arm.tolist()))
+    bases = {"vs_hold_out": frozenset({control}), "vs_live": frozenset(names) - {control}}
+    known, followed = 0, dict.fromkeys(names, 0)
+    differing: dict[str, list[tuple[Any, Any, Any]]] = {against: [] for against in bases}
+    for kind in sorted(set(kinds.tolist()) - {""}):
+        rows, group = kinds == kind, frozenset(kind.split(_BETWEEN))
+        treated = np.isin(arm, list(group))
+        against = {name: np.isin(arm, list(base)) for name, base in bases.items() if not base <= group}
+        if any(min((rows & treated).sum(), (rows & base).sum()) < 2 for base in against.values()):
+            continue
+        known += int(rows.sum())
+        for name in group & followed.keys():
+            followed[name] += int(rows.sum())
+        for name, base in against.items():
+            differing[name].append((rows, treated[rows], base[rows]))
+    result: dict[str, Any] = {"customers": len(arm), "known": known, "follows": followed}
     for measure, numbers in values.items():
         result[measure] = {
-            against: _weighted(
-                [(numbers[rows], treated[rows], base[rows]) for rows, treated in told.values()],
-                known,
-                skewed=measure in _SKEWED,
-            )
-            for against, base in (("vs_hold_out", held), ("vs_live", live))
+            name: _weighted([(numbers[rows], *sides) for rows, *sides in groups], known, skewed=measure in _SKEWED)
+            for name, groups in differing.items()
         }
     return result
 
 
-def _weighted(groups: Sequence[tuple[Numbers, Any, Any]], known: int, *, skewed: bool) -> dict[str, float | None]:
+def _weighted(groups: Sequence[tuple[Any, ...]], known: int, *, skewed: bool) -> dict[str, float | None]:
     """The difference of the means of two sets of rows, by groups weighted by their rows."""
     if not known:
         return _said(None)
