@@ -93,9 +93,7 @@ def simulations(ref: Ref, as_json: AsJson = False) -> None:
     found = list(version.simulations.order_by("id"))
     if as_json:
         keys = ("fingerprint", "law", "nights", "figures", "by")
-        print_json(
-            [{"id": each.pk, "at": each.at.isoformat()} | {key: getattr(each, key) for key in keys} for each in found]
-        )
+        print_json([{"id": each.pk, "at": each.at.isoformat()} | {key: getattr(each, key) for key in keys} for each in found])
         return
     columns = ("id", "at", "by", "from", "to", "wanted", "permitted", "cost_minor")
     shown = [
@@ -240,8 +238,8 @@ def _print(figures: dict[str, Any], *, as_json: bool) -> None:
     out.print(
         f"[bold]{figures['strategy']}[/bold]{beside}  {figures['from']} … {figures['to']}  {len(figures['nights'])} nights"
     )
-    columns = ("business_date", "channel", *_SHOWN)
-    shown = [[day["business_date"], day["channel"], *(_pair(day, name) for name in _SHOWN)] for day in figures["days"]]
+    columns = ("night", "channel", *_SHOWN)
+    shown = [[day["business_date"][5:], day["channel"], *(_pair(day, name) for name in _SHOWN)] for day in figures["days"]]
     shown.append(["", "", *(_pair(figures["totals"], name) for name in _SHOWN)])
     out.print(table("", columns, shown))
     rules = [[rule, n] for rule, n in figures["totals"]["refused_by_rule"].items()]
