@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from tests.channels.mails import HARD, NONE, ONE, ORIGINAL, SOFT, TWO, multipart, plain, seen
 
-from anhuan.channels.email.bounces import Kind
+from anhuan.channels.email.bounces import Kind, classify
 
 FORMS = {
     "addresses with delivery errors, reason in brackets": (
@@ -167,3 +169,14 @@ def test_a_report_of_authentication_results_for_a_domain_is_none():
             plain(body, sender="noreply@mail.example", subject="Report Domain: bank.example Submitter: mail.example")
         )
     ] == [NONE]
+
+
+@pytest.mark.parametrize("stuff", ["a", "a@", "-", "\n", "> ", '"a', "user ", f"Final-Recipient: rfc822; {ONE}\n"])
+def test_a_mail_made_to_be_slow_is_read_in_a_moment(stuff):
+    begin = time.process_time()
+    classify(plain("could not be delivered\n" + stuff * (300_000 // len(stuff))))
+    assert time.process_time() - begin < 5
+
+
+def test_a_header_that_cannot_be_decoded_hides_nothing():
+    assert seen(plain(f"<{ONE}>: no such user, could not be delivered\n", subject="=?utf-8?b?x?= failure")) == [(ONE, HARD)]

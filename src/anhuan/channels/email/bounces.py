@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from enum import StrEnum
+from itertools import islice
 
 from anhuan.channels.email.mails import HEADER_LINE, NotAMail, header, mails, own_parts, parsed, returned, text_of, without_tags
 from anhuan.channels.email.words import ADDRESS, Says, says
@@ -72,7 +73,7 @@ def of_reply(recipient: str, text: str) -> Bounce:
 # --- what a mail says ---------------------------------------------------------------------------------------------
 
 _WHERE_RETURNED_MAIL_BEGINS = re.compile(
-    r"^[> ]*(?:-+ *)?(?:below this line is a copy|(?:-{2,} ?)?(?:this is a copy of (?:the|your) message|"
+    r"^[> ]{0,20}(?:-{1,90} {0,4})?(?:below this line is a copy|(?:this is a copy of (?:the|your) message|"
     r"original message(?: follows| headers)?\b|"
     r"(?:returned|unsent|start of returned|undelivered|your original|copy of (?:the )?original|the original|"
     r"original) (?:message|mail)(?: \w+)? ?(?:follows|below|headers?|is attached|-{3,}|:\s*$)|"
@@ -121,13 +122,17 @@ class _Read:
         return header(self.mail, "Subject")
 
 
+_LONGEST = 40_000
+"""Letters of a part that are read; what a mail system says stands at its beginning."""
+
+
 def _read(mail: Message) -> _Read:
     plain, pages, fields = [], [], []
     for part in own_parts(mail):
         kind = part.get_content_type()
         if kind in {"text/rfc822-headers", "text/x-headers"}:
             continue
-        text = text_of(part) if kind.startswith(("text/", "application/", "multipart/")) else ""
+        text = text_of(part)[:_LONGEST] if kind.startswith(("text/", "application/", "multipart/")) else ""
         if _FIELD_GROUP.search(text) or _FEEDBACK.search(text):
             fields.append(_unquoted(text))
         if kind == "text/html":
@@ -244,9 +249,13 @@ def _recipient(group: dict[str, str]) -> str | None:
     return bare or None
 
 
+_MOST_RECIPIENTS = 100
+"""Of one report; our mails have one each."""
+
+
 def _reported(read: _Read) -> list[Bounce]:
     """What a delivery status notification says, recipient by recipient; what is worst counts where one stands in it twice."""
-    groups = list(_groups(read.fields))
+    groups = list(islice(_groups(read.fields), _MOST_RECIPIENTS))
     found: dict[str, Bounce] = {}
     people = {(_recipient(group) or "").casefold() for group in groups}
     for group in groups:
@@ -420,7 +429,7 @@ def _in_words(read: _Read) -> list[Bounce]:
     failed = _FAILED_WORDS.search(read.said) or _REPLY.search(read.said)
     if not (_looks_returned(read) or (_RETURNED_SUBJECT.search(read.subject) and failed)):
         return []
-    people = _named(read)
+    people = _named(read)[:_MOST_RECIPIENTS]
     found = []
     everyone: list[str | None] = [*people] or [None]
     for one in everyone:
@@ -437,7 +446,7 @@ def _in_words(read: _Read) -> list[Bounce]:
 
 
 _NAMING_LINE = re.compile(
-    r"^[\s>*|\-•]*(?:(?:(?:intended |failed |final )?recipient|r|rcpt to|for|failed|unknown user|user|"
+    r"^[ \t>*|\-•]*(?:(?:(?:intended |failed |final )?recipient|r|rcpt to|for|failed|unknown user|user|"
     r"(?:undeliverable |recipient )?address|e-?mail|收件人|收信人|邮箱|地址|宛先)[^\n@<:：]{0,20}[:：][ \t]*)?"
     r"(?:>>> RCPT TO: ?)?[<(\[\"']{0,2}(?:mailto:|smtp:|rfc822;)?(" + ADDRESS.pattern + r")",
     re.IGNORECASE | re.MULTILINE,

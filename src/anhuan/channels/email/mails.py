@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from html.parser import HTMLParser
@@ -46,7 +47,7 @@ def header(mail: Message, name: str) -> str:
     raw = value.encode("utf-8", "surrogateescape")
     try:
         text = str(make_header(decode_header(value))) if value.isascii() else decoded(raw, "")
-    except (LookupError, UnicodeError, ValueError):
+    except (LookupError, UnicodeError, ValueError, HeaderParseError):
         text = decoded(raw, "")
     return " ".join(text.split())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 
 class Says(Enum):
@@ -180,7 +181,8 @@ POLICY = _any(_POLICY)
 TROUBLE = _any(_TROUBLE)
 UNAVAILABLE = _any(_UNAVAILABLE)
 
-ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@(?:[\w-]+\.)*[\w-]+|\"[^\"\n]+\"@(?:[\w-]+\.)*[\w-]+")
+# Bounded, so that a megabyte of letters costs no more than it must.
+ADDRESS = re.compile(r"(?:[\w.!#$%&'*+/=?^`{|}~-]{1,128}|\"[^\"\n]{1,128}\")@(?:[\w-]{1,63}\.){0,10}[\w-]{1,63}")
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _NEXT_REPLY_LINE = re.compile(r"\n[ \t<>]*[245]\d\d[- ](?:#?[245]\.\d{1,3}\.\d{1,3} )?")
 _SPACE = re.compile(r"\s+")
@@ -193,6 +195,7 @@ def plain(text: str) -> str:
     return _SPACE.sub(" ", text).casefold()
 
 
+@lru_cache(maxsize=64)  # one text may stand for many recipients
 def says(text: str, *, about_address: bool, general: bool = False) -> Says:
     """What one text says. `about_address`: the status that came with it is about the address (X.1.X). `general`: it is
     written for everybody, full of advice, so that it counts for less and for nothing where it says both.
