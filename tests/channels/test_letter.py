@@ -169,6 +169,18 @@ def test_both_codes_are_read_from_the_printed_page(press: Press, tmp_path: Path)
     assert set(seen.split()) == {f"QR-Code:{LINK}", f"CODE-128:{one.id}"}
 
 
+@faced
+def test_a_letter_without_a_link_of_its_own_leads_to_the_banks_page(tmp_path: Path, head: Letterhead) -> None:
+    sent = []
+    for name, link in (("own", LINK), ("banks", "")):
+        with PrintHouse(tmp_path / name, head, clock=lambda: AT) as house:
+            house.send(permit(Channel.LETTER, "one"), Message(ADDRESS, "您好", details={"link": link}))
+        [pdf] = (tmp_path / name / "archive").glob("*/*.pdf")
+        sent.append(pdf.read_bytes())
+    expected = letter("one", on=TODAY, link=head.link, text="您好", subject="", reference="")
+    assert Press(head).one(expected) == sent[1] != sent[0]
+
+
 @pytest.mark.parametrize(
     ("text", "widths"),
     [  # start B, the signs, the check sign, stop; worked out by hand from the tables of the standard

@@ -40,13 +40,15 @@ WINDOWS: Mapping[str, Window] = {"din-5008-b": Window(20, 45, 85, 45), "din-5008
 class Letterhead:
     """Who writes, as the paper shows it. Texts by language ("zh", "en"); `seal` is the seal's ring and its lower line.
 
-    `return_line` is the small line above the address by which the post brings a letter back.
+    `return_line` is the small line above the address by which the post brings a letter back; `link` is where the square code
+    leads on a letter that has none of its own.
     """
 
     name: Mapping[str, str]
     department: Mapping[str, str]
     return_line: Mapping[str, str]
     footer: Mapping[str, str]
+    link: str = ""
     colour: str = "#1b3a6b"
     seal: tuple[str, str] = ("", "")
     window: Window = field(default_factory=lambda: WINDOWS["din-5008-b"])

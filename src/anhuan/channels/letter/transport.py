@@ -85,7 +85,7 @@ class PrintHouse(Transport):
         """One batch: what cannot be set fails, what was printed before is said to be, the rest is kept together or not at all."""
         at = self._clock()
         self._spool.learn()
-        letters = {attempt: _letter(attempt, permit, message, at) for attempt, (permit, message) in batch}
+        letters = {attempt: _letter(attempt, permit, message, at, self._head) for attempt, (permit, message) in batch}
         known = {attempt: letter for attempt, letter in letters.items() if self._spool.knows(letter.id)}
         for attempt, letter in known.items():
             yield Receipt(attempt, Delivery.TAKEN, "taken_before", references=(letter.id,), at=at)
@@ -157,14 +157,14 @@ class PrintHouse(Transport):
                 logger.info("list of the print house: %s, %d findings", dict(found.counts), len(found.findings))
 
 
-def _letter(attempt: str, permit: Permit, message: Message, at: datetime) -> Letter:
+def _letter(attempt: str, permit: Permit, message: Message, at: datetime, head: Letterhead) -> Letter:
     details = message.details
     lines = [line.strip() for line in message.to.splitlines() if line.strip()]
     name = details.get("name", "").strip()
     return Letter(
         id=letter_id(attempt), on=date.fromisoformat(details["on"]) if "on" in details else at.date(), lang=message.lang,
         address=tuple([name, *lines] if name and lines[:1] != [name] else lines), subject=message.subject,
-        text=message.text, reference=details.get("reference", ""), link=details.get("link", ""),
+        text=message.text, reference=details.get("reference", ""), link=details.get("link") or head.link,
         visit=permit.attempt.channel is Channel.VISIT,
     )  # fmt: skip
 
