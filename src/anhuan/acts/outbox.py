@@ -54,7 +54,7 @@ WHERE i.state = 'waiting' AND c.stopped_at IS NULL {} GROUP BY c.campaign_id
 
 _QUEUED = """
 SELECT args ->> 'campaign_id' FROM procrastinate_jobs
-WHERE task_name = %s AND status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
+WHERE task_name = %s AND status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= %s)
 """
 
 
@@ -91,12 +91,15 @@ def schedule(night: Night, *, at: datetime) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def sweep(*, at: datetime) -> int:
-    """Queue a job for every campaign with something due that none is queued for: after a crash, and for second tries."""
+def sweep(*, at: datetime, real: datetime) -> int:
+    """Queue a job for every campaign with something due that none is queued for: after a crash, and for second tries.
+
+    `real`: the instant by the real time, by which jobs are kept.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DUE.format("AND i.not_before <= %(at)s"), {"at": at})
         due = cursor.fetchall()
-        cursor.execute(_QUEUED, [JOB])
+        cursor.execute(_QUEUED, [JOB, real])
         queued = {campaign_id for (campaign_id,) in cursor.fetchall()}
         missing = [campaign_id for campaign_id, _first, _items in due if str(campaign_id) not in queued]
         for campaign_id in missing:

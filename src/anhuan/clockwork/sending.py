@@ -73,7 +73,7 @@ class Sender:
         if lost:
             logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
         hearing.settle_left(self.carriers.home / JOURNALS, lives=sending.lives, by=ACTOR)
-        outbox.sweep(at=clock.now())
+        outbox.sweep(at=clock.now(), real=clock.real())
         self.tell_health()
 
     def tell_health(self) -> None:
