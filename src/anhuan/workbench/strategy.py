@@ -20,7 +20,7 @@ from django.shortcuts import render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_POST
 
-from anhuan import clock
+from anhuan.acts import law as laws
 from anhuan.records.strategy import Proposal, StrategyVersion, proposals_of
 from anhuan.rulebook.tables.document import ModelRefused
 from anhuan.rulebook.tables.evaluate import Decider
@@ -28,6 +28,7 @@ from anhuan.rulebook.tables.model import Model
 from anhuan.rulebook.tables.spelling import from_cell, write_json
 from anhuan.rulebook.tables.types import Type
 from anhuan.workbench import dmn_words
+from anhuan.workbench.compliance import today
 from anhuan.workbench.frame import page, reader
 from anhuan.workbench.strategies import may_sign, next_day, version_of, way
 from anhuan.workbench.strategy_tables import Decision, Row, decisions, in_own_tongue
@@ -171,19 +172,19 @@ def _note(table: Decision | None, number: int) -> str:
 
 
 @lru_cache(maxsize=8)
-def _decider(model: bytes, decision: str) -> tuple[Decider, Mapping[str, str]]:
-    """A version ready for rows, and what the model says of its inputs, in its order. Raises ModelRefused."""
+def _decider(model: bytes, decision: str, day: date) -> tuple[Decider, Mapping[str, str]]:
+    """A version ready for rows of a day, and what the model says of its inputs, in its order. Raises ModelRefused."""
     read = Model(model)
     about = {
         node.name: node.element.text_of("description") or "" for node in read.nodes.values() if node.kind == "input"
     }  # fmt: skip
-    return Decider(read, decision, at=clock.now()), about
+    return Decider(read, decision, at=laws.day(day)[0]), about
 
 
 def _try_form(version: StrategyVersion, typed: Mapping[str, str]) -> dict[str, Any]:
     """The form's fields in the model's order, or why the model decides nothing."""
     try:
-        decider, about = _decider(bytes(version.model), version.decision)
+        decider, about = _decider(bytes(version.model), version.decision, today())
     except ModelRefused as refused:
         return {"decider": None, "cannot": refused.zh if (get_language() or "").startswith("zh") else refused.en}
     spoken = _spoken_of(decisions(bytes(version.model)).values())
