@@ -480,7 +480,7 @@ def test_lists_become_receipts_once_and_findings_stand_beside_them(tmp_path: Pat
 
 @faced
 def test_a_file_of_channels_names_the_print_house(tmp_path: Path) -> None:
-    from anhuan.acts.carriers import Carriers
+    from anhuan.acts.dispatch.carriers import Carriers
 
     (tmp_path / "channels.yaml").write_text(
         "letter: {transport: print_house, letterhead_file: letterhead.toml, spool_folder: spool/letters}\n"

@@ -55,7 +55,7 @@ SNIPPETS: list[tuple[Callable[[File], Iterable[str]], str, str, str]] = [
     ),
     (
         checks.forged_permits,
-        "src/anhuan/acts/dispatch.py",
+        "src/anhuan/acts/dispatch/door.py",
         "verdict = gate.judge(facts, attempt, at=at)\nassert isinstance(verdict, Permit)",
         "verdict = gate.Permit(attempt)",
     ),

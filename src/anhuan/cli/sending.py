@@ -22,7 +22,7 @@ def work(
 ) -> None:
     """Send what is due, and hear what comes back, until Ctrl-C; start it as often as there are cores."""
     start(migrate=True)
-    from anhuan.acts.carriers import ChannelsRefused, read
+    from anhuan.acts.dispatch.carriers import ChannelsRefused, read
     from anhuan.clockwork import sending
 
     try:

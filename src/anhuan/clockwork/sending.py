@@ -23,7 +23,7 @@ from procrastinate.jobs import DeleteJobCondition
 
 from anhuan import clock
 from anhuan.acts import law, outbox, receipts, sending
-from anhuan.acts.carriers import Carriers
+from anhuan.acts.dispatch.carriers import Carriers
 from anhuan.acts.sending import Number
 from anhuan.channels.transport import Inbound
 from anhuan.clockwork import hearing

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from anhuan.acts import carriers, payment, receipts
+from anhuan.acts import payment, receipts
+from anhuan.acts.dispatch import carriers
 from anhuan.channels.email import bounces
 from anhuan.channels.transport import Delivery, Inbound, Receipt
 from anhuan.core.money import minor_digits

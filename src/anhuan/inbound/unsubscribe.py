@@ -16,7 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from anhuan import clock
-from anhuan.acts import carriers, receipts
+from anhuan.acts import receipts
+from anhuan.acts.dispatch import carriers
 
 
 @login_not_required
