@@ -7,6 +7,7 @@ change what it says (sixth migration). Who may take one on its way is `acts.word
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -95,7 +96,14 @@ def versions(*, jurisdiction: str, name: str, channel: str, language: str) -> mo
 
 
 def live_on(day: date, *, jurisdiction: str, name: str, channel: str, language: str) -> WordingVersion | None:
-    """The version used on a day: of those live then, the one that began last."""
-    found = versions(jurisdiction=jurisdiction, name=name, channel=channel, language=language)
-    begun = found.filter(state__in=[WordingState.LIVE, WordingState.RETIRED], live_from__lte=day)
-    return begun.filter(models.Q(live_until=None) | models.Q(live_until__gt=day)).order_by("live_from", "id").last()
+    """The version used on a day."""
+    return live_among(versions(jurisdiction=jurisdiction, name=name, channel=channel, language=language), day)
+
+
+def live_among(versions: Iterable[WordingVersion], day: date) -> WordingVersion | None:
+    """The one used on a day of all versions of a wording: of those live then, the one that began last."""
+    begun = [
+        each for each in versions
+        if each.live_from is not None and each.live_from <= day and (each.live_until is None or day < each.live_until)
+    ]  # fmt: skip
+    return max(begun, key=lambda each: (each.live_from, each.pk), default=None)

@@ -27,7 +27,7 @@ from anhuan import clock
 from anhuan.acts import wording as acts
 from anhuan.core.vocabulary import Channel
 from anhuan.records.staff import Right
-from anhuan.records.wording import WordingState, WordingVersion, live_on
+from anhuan.records.wording import WordingState, WordingVersion, live_among
 from anhuan.rulebook import letters
 from anhuan.rulebook.letters import Fault, Judged, Wording
 from anhuan.workbench.compliance import day_of
@@ -57,21 +57,17 @@ def wordings(request: HttpRequest) -> HttpResponse:
     """Every wording by name, narrowed by channel and language."""
     chosen = {name: request.GET.get(name, "") for name in ("channel", "language")}
     told = {name: value for name, value in chosen.items() if value}
-    latest = {each.key: each for each in WordingVersion.objects.filter(**told)}
+    by_key: dict[str, list[WordingVersion]] = {}
+    for each in WordingVersion.objects.filter(**told).defer("document"):
+        by_key.setdefault(each.key, []).append(each)
     listed: dict[str, list[Row]] = {}
-    for each in latest.values():
-        listed.setdefault(each.name, []).append(Row(each, _live(each)))
+    for versions in by_key.values():
+        listed.setdefault(versions[-1].name, []).append(Row(versions[-1], live_among(versions, _today())))
     context = {
         "listed": listed.items(), "chosen": chosen, "channels": [channel.value for channel in letters.PARTS],
-        "languages": {"zh": "zh-CN", "en": "en"}, "count": len(latest),
+        "languages": {"zh": "zh-CN", "en": "en"}, "count": len(by_key),
     }  # fmt: skip
     return render(request, "workbench/wordings.html", context)
-
-
-def _live(version: WordingVersion) -> WordingVersion | None:
-    return live_on(
-        _today(), jurisdiction=version.jurisdiction, name=version.name, channel=version.channel, language=version.language
-    )
 
 
 # --- one version --------------------------------------------------------------------------------------------------
@@ -87,7 +83,7 @@ def wording(request: HttpRequest, pk: int) -> HttpResponse:
     ).exclude(pk=pk)
     context = {
         "version": version, "others": others.order_by("-number"), "way": list(_way(version)), "today": _today(),
-        "may_sign": reader(request).may(Right.SIGN), "live": _live(version), **_shown(version.wording),
+        "may_sign": reader(request).may(Right.SIGN), **_shown(version.wording),
     }  # fmt: skip
     return render(request, "workbench/wording.html", context)
 
