@@ -98,7 +98,7 @@ browser:
 	fi
 
 # The extra `spark`, from a lock of its own, and the Java it runs on. It is large: nothing but `test-all` asks for it.
-spark: setup
+spark: setup  ## Apache Spark, the optional extra, for the tests of test-all
 	@if ! $(BIN)/python -c 'import pyspark' 2>/dev/null; then \
 	  echo "anhuan: installing pyspark (450 MB)"; \
 	  $(BIN)/pip install --quiet --require-hashes -r requirements-spark.lock \

@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-urlpatterns = [path("", include(f"anhuan.{edge}.urls")) for edge in ("agency", "inbound", "workbench")]
+urlpatterns = [
+    path("", include("anhuan.agency.urls")),
+    path("", include("anhuan.inbound.urls")),
+    path("", include("anhuan.workbench.urls")),
+]
