@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,12 @@ def test_the_command_answers_line_by_line_without_django_or_a_database():
     assert (answers[1]["intent"], answers[1]["stop"], answers[2]["intent"]) == ("hardship", False, "affirms")
     assert [set(answer) for answer in answers[3:]] == [{"error"}] * 3
     assert (ran.returncode, ran.stderr) == (1, "False")
+
+
+@pytest.mark.parametrize(
+    "text", ["call me back " * 5000, "what is the " * 5000, "今天" * 20_000, "你打错电话了，" * 5000, "\ud800", "x\x00"]
+)
+def test_no_reply_keeps_a_process_busy(text):
+    begun = time.process_time()
+    intent_of(text)
+    assert time.process_time() - begun < 2

@@ -34,6 +34,8 @@ STOPS = frozenset({"stop", "wrong_person", "third_person"})
 RIGHTS = frozenset({"stop", "wrong_person", "complaint", "dispute", "third_person", "hardship"})
 """Whoever says one of these and something else as well is taken to say this."""
 
+_LONGEST = 400
+"""What is said is said by then; no reply may keep a process busy by being long."""
 # How many letters `~` and `~~` let stand between two words; Latin words are longer. A comma ends the first, a stop the second.
 _GAPS = {"zh": (8, 24), "en": (14, 44)}
 _NOTION = re.compile(r"<([\w-]+)>")
@@ -86,7 +88,7 @@ def intent_of(text: str, lang: str = "zh") -> Reply:
     What phrases say and what the examples are like is added up; where both sides leave a doubt, the intent further up in
     INTENTS is taken.
     """
-    plain = _plain(text)
+    plain = _plain(text[:_LONGEST] if len(text) > _LONGEST else text)
     bare = _EDGES.sub("", plain)
     evidence = likeness(plain)
     for meaning in _meanings():
