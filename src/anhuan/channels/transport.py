@@ -12,13 +12,13 @@ from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from threading import Lock
 from typing import ClassVar, Self
 
 from anhuan.core.gate import Permit
-from anhuan.core.vocabulary import Channel
+from anhuan.core.vocabulary import Channel, LineResult, Outcome
 
 REMEMBERED = 1_000_000
 """How many attempts a session remembers; the permit's own row in the records remembers for ever."""
@@ -58,13 +58,29 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What became of a call on the line, and what was said by keys: `meant` is their intent, or "".
+
+    `recording` is the file it was recorded to, "" for none, `digest` its SHA-256, `keep_until` the day it is to be kept to.
+    """
+
+    line_result: LineResult
+    outcome: Outcome | None = None
+    pressed: tuple[str, ...] = ()
+    meant: str = ""
+    recording: str = ""
+    digest: str = ""
+    keep_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What is known of one attempt now. Names no person, so that it may be logged.
 
     `attempt_id` is "" when a session learns of a message of an earlier one and knows only the other side's `references`
     (one per part). `code` is the other side's word in letters, digits and `_ : .`, as a proof is written. `nothing_left`:
     it is proven that no part was taken; only then may the seat be given back. `permanent`: the same again would fail again.
-    `at`: when the other side says it happened.
+    `at`: when the other side says it happened. `call`: of a call that came to an end, what it came to.
     """
 
     attempt_id: str
@@ -75,6 +91,7 @@ class Receipt:
     references: tuple[str, ...] = ()
     parts: int = 1
     at: datetime | None = None
+    call: Call | None = None
 
     def __post_init__(self) -> None:
         if self.nothing_left and self.delivery is not Delivery.FAILED:

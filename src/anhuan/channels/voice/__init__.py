@@ -1,0 +1,1 @@
+"""Automatic reminder calls, carried by the bank's telephone exchange."""
