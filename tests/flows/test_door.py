@@ -73,6 +73,48 @@ def test_two_hundred_attempts_at_one_debtor_at_once_never_exceed_a_cap() -> None
     assert events.verify() == {"ok": True, "events": 3, "first_bad": None}
 
 
+def test_sets_and_single_attempts_at_once_never_exceed_a_cap_either() -> None:
+    people = [f"C{n}" for n in range(1, 6)]
+    mobiles = {person: desk.customer(person, cards=(f"A{person}",), case=person != "C5") for person in people}
+
+    def attempted(person: str) -> Any:
+        return lambda _known: desk.attempt(mobiles[person], debts=frozenset({f"A{person}"}))
+
+    def work(n: int) -> Counter[str]:
+        at = MORNING + timedelta(milliseconds=n % 7)
+        if n % 2:
+            asked = [(person, attempted(person)) for person in people]
+            return Counter(type(answer).__name__ for answer in dispatch.start_many(asked, law=LAW, at=at, by=BY))
+        person = people[n // 2 % 5]
+        return Counter([type(dispatch.start(person, attempted(person)(None), law=LAW, at=at, by=BY)).__name__])
+
+    told = at_once(60, work, hands=12)
+    assert not [each for each in told if isinstance(each, Exception)]
+    counted = sum(told, Counter())
+    assert counted == {"Started": 15, "Refused": 30 * 5 + 30 - 15}
+    assert Counter(Contact.objects.values_list("customer_id", flat=True)) == dict.fromkeys(people, 3)
+    assert (Permit.objects.count(), Refusal.objects.count()) == (15, counted["Refused"])
+    assert events.verify() == {"ok": True, "events": 15, "first_bad": None}
+
+
+def test_of_a_set_only_the_attempt_that_was_asked_before_is_told_so() -> None:
+    mobiles = {person: desk.customer(person, cards=(f"A{person}",)) for person in ("C1", "C2")}
+    asked = [
+        (
+            person,
+            lambda _known, person=person: desk.attempt(mobiles[person], id=f"once-{person}", debts=frozenset({f"A{person}"})),
+        )
+        for person in ("C2", "C1")
+    ]
+    dispatch.start_many(asked[:1], law=LAW, at=MORNING, by=BY)
+    first, second = dispatch.start_many(asked, law=LAW, at=MORNING, by=BY)
+    assert isinstance(first, dispatch.Started)
+    assert first.verdict.attempt.id == "once-C1"
+    assert isinstance(second, dispatch.Unfit)
+    assert [fault.code for fault in second.faults] == ["attempt_known"]
+    assert Contact.objects.count() == 2
+
+
 def test_customers_without_a_case_are_held_as_well() -> None:
     mobile = desk.customer(case=False)
     answers = at_once(60, lambda _: dispatch.start("C1", desk.attempt(mobile), law=LAW, at=MORNING, by=BY), hands=20)

@@ -23,7 +23,7 @@ from anhuan.clockwork.sending import Sender, opened
 from anhuan.core.vocabulary import Channel, HoldKind
 from anhuan.records import identity
 from anhuan.records.circumstance import PointFinding, PointFindingKind
-from anhuan.records.contact import Contact, Permit, State
+from anhuan.records.contact import Contact, Permit, Refusal, State
 from anhuan.records.events import Event
 from anhuan.records.night import Night
 from anhuan.records.outbox import Campaign, ItemState, OutboxItem
@@ -146,12 +146,22 @@ def test_a_person_stops_a_campaign_at_once(sender: Sender, tmp_path: Path) -> No
     assert Event.objects.get(kind="campaign.stopped").body["messages"] == 3
 
 
-def test_a_hold_placed_after_the_night_is_respected_at_the_moment_of_sending(sender: Sender) -> None:
+def test_a_hold_placed_after_the_night_stops_what_waits(sender: Sender) -> None:
     stopped, free = outgoing.customer(1), outgoing.customer(2)
     campaign = outgoing.night([stopped, free])
     hold.place(stopped, HoldKind.COMPLAINT, law=law.in_force(MORNING), at=MORNING, by="li", reason="r")
     sender.campaign(campaign.pk)
-    assert states() == {stopped: ItemState.REFUSED, free: ItemState.SENT}
+    assert states() == {stopped: ItemState.STOPPED, free: ItemState.SENT}
+
+
+def test_the_gate_is_asked_again_at_the_moment_of_sending(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = outgoing.customer(1)
+    campaign = outgoing.night([customer])
+    monkeypatch.setattr(clock, "now", lambda: MORNING + timedelta(hours=13))  # five past eleven in the evening
+    sender.campaign(campaign.pk)
+    item = OutboxItem.objects.get()
+    assert (item.state, item.contact_id) == (ItemState.REFUSED, None)
+    assert Refusal.objects.get(pk=item.refusal_id).reasons[0]["rule"] == item.code == "cn.quiet_hours"
 
 
 def test_a_newer_night_decides_anew(sender: Sender) -> None:

@@ -1,4 +1,4 @@
-"""THE DOOR and what stands behind it: `door` lets a contact begin and ends it, `carriers` are the transports that carry it.
+"""THE DOOR and what stands behind it: `door` lets a contact begin and ends it, `many` does so for sets, `carriers` are the transports.
 
 Nothing else of the house knows a transport. Callers need the door alone: `dispatch.start`, `dispatch.complete` and their kin.
 """
@@ -14,7 +14,6 @@ from anhuan.acts.dispatch.door import (
     Unfit,
     ask,
     complete,
-    complete_many,
     give_back,
     permit_for_agency,
     record_inbound,
@@ -22,10 +21,10 @@ from anhuan.acts.dispatch.door import (
     record_reported,
     report,
     start,
-    start_many,
     unknown,
     void,
 )
+from anhuan.acts.dispatch.many import complete_many, start_many
 
 __all__ = [
     "AT_ONCE",

@@ -8,17 +8,16 @@ left the house, and one whose result nobody knows counts for ever and is never m
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
-from anhuan.acts.customer import Held, held, held_and_known, not_before
+from anhuan.acts.customer import Held, held, held_and_known
 from anhuan.acts.fitness import fault, faults_of, result_faults
 from anhuan.core import gate
 from anhuan.core.facts import MAIN_POINT, Attempt
@@ -82,34 +81,6 @@ def start(customer_id: str, attempt: Attempt, *, law: Law, at: datetime, by: str
     return _start(customer_id, attempt, law=law, at=at, by=by, seat=None, agency=None)
 
 
-def start_many(
-    asked: Sequence[tuple[str, Callable[[Known], Attempt | Unfit]]], *, law: Law, at: datetime, by: str
-) -> Iterator[Answer]:
-    """`start` for many customers in one transaction, in the order of their ids, each once: their answers in that order.
-
-    What is attempted is made of what is known of the customer once she is held. Nothing has begun before the caller's
-    transaction, which lasts until all are taken, is over.
-    """
-    for customer_id, attempted in sorted(asked, key=itemgetter(0)):
-        try:
-            with held_and_known(customer_id, back=facts.reach(law), at=at, by=by) as (customer, known):
-                attempt = attempted(known)
-                answer = attempt if isinstance(attempt, Unfit) else _answer(customer, attempt, known, law)
-        except IntegrityError as failure:
-            answer = _known_already(failure)
-        yield answer
-
-
-def _answer(customer: Held, attempt: Attempt, known: Known, law: Law) -> Answer:
-    unfit = faults_of(attempt, known, customer.at)
-    if unfit:
-        return Unfit(unfit)
-    verdict, lasts = _judge(attempt, known, law, _latest(known, customer.at), None)
-    if isinstance(verdict, gate.Refusal):
-        return Refused(verdict, _keep(customer, verdict, law))
-    return _open(customer, verdict, known, law, lasts, reserved=False)
-
-
 def permit_for_agency(
     agency: Agency, customer_id: str, attempt: Attempt, *, law: Law, at: datetime, by: str, valid_for: timedelta = SEAT
 ) -> Answer:
@@ -135,15 +106,15 @@ def _start(
             unfit = faults_of(attempt, known, customer.at)
             if unfit:
                 return Unfit(unfit)
-            verdict, lasts = _judge(attempt, known, law, _latest(known, customer.at), seat)
+            verdict, lasts = _judge(attempt, known, law, latest(known, customer.at), seat)
             if isinstance(verdict, gate.Refusal):
                 return Refused(verdict, _keep(customer, verdict, law))
             return _open(customer, verdict, known, law, lasts, reserved=seat is not None)
     except IntegrityError as failure:
-        return _known_already(failure)
+        return known_already(failure)
 
 
-def _known_already(failure: IntegrityError) -> Unfit:
+def known_already(failure: IntegrityError) -> Unfit:
     """PostgreSQL has seen an attempt of this id before; any other failure is a bug."""
     if "one_permit_an_attempt" in str(failure):
         return Unfit([fault("id", "attempt_known")])
@@ -158,7 +129,7 @@ def _misplaced(known: Known, debts: Iterable[str], agency: Agency) -> list[Fault
     return [] if set(debts) <= with_it else [fault("debts", "not_placed")]
 
 
-def _latest(known: Known, at: datetime) -> datetime:
+def latest(known: Known, at: datetime) -> datetime:
     """The instant to judge by: contacts that started while this one waited count, too."""
     instants = known.facts.instants
     return max(at, instants[-1]) if instants else at
@@ -180,6 +151,21 @@ def _judge(attempt: Attempt, known: Known, law: Law, at: datetime, seat: timedel
 
 
 def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: timedelta, *, reserved: bool) -> Started:
+    started, written = opening(customer, verdict, known, law, lasts, reserved=reserved)
+    ends_here = customer.has_case and customer.alone
+    with facts.quick() as cursor:
+        cursor.execute(f"SELECT records_contact_open(%s::jsonb){'; COMMIT' * ends_here}", [json.dumps(written)])
+    if not customer.has_case:
+        customer.remember("contact.started", written["house_event"])
+    return started
+
+
+def opening(
+    customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: timedelta, *, reserved: bool
+) -> tuple[Started, dict[str, Any]]:
+    """A contact that begins, and what `records_contact_open` writes of it: permit, contact, and the event of her case; that of a
+    customer without one stands apart as `house_event`.
+    """
     attempt, at = verdict.attempt, verdict.at.isoformat()
     permit_id, contact_id = uuid4(), uuid4()
     permit_key, contact_key = str(permit_id), str(contact_id)
@@ -205,27 +191,26 @@ def _open(customer: Held, verdict: gate.Permit, known: Known, law: Law, lasts: t
         "contact": contact_key, "permit": permit_key, "channel": attempt.channel, "party": attempt.party,
         "purpose": attempt.purpose, "actor": attempt.actor, "law": law.fingerprint,
     }  # fmt: skip
-    written: dict[str, Any] = {"permit": both | permit, "contact": both | contact}
-    if customer.has_case:
-        written["event"] = event
-    ends_here = customer.has_case and customer.alone
-    with facts.quick() as cursor:
-        cursor.execute(f"SELECT records_contact_open(%s::jsonb){'; COMMIT' * ends_here}", [json.dumps(written)])
-    if not customer.has_case:
-        customer.remember("contact.started", event)
-    return Started(verdict, permit_id, contact_id, expires_at)
+    told = {"permit": both | permit, "contact": both | contact, "event" if customer.has_case else "house_event": event}
+    return Started(verdict, permit_id, contact_id, expires_at), told
 
 
 def _keep(customer: Held, refusal: gate.Refusal, law: Law) -> int:
     """A refusal is a row, not an event: it changed nothing."""
+    kept = as_row(customer, refusal, law)
+    kept.save(force_insert=True)
+    return int(kept.pk)
+
+
+def as_row(customer: Held, refusal: gate.Refusal, law: Law) -> Refusal:
+    """A refusal as it is kept, not saved yet."""
     attempt = refusal.attempt
-    kept = Refusal.objects.create(
+    return Refusal(
         attempt_id=attempt.id, customer_id=customer.customer_id, channel=attempt.channel, party=attempt.party,
         purpose=attempt.purpose, actor=attempt.actor, at=refusal.at, not_before=refusal.not_before,
         presumed_violation=refusal.presumed_violation, reasons=[reason.document() for reason in refusal.reasons],
         law=law.fingerprint, packs=list(law.packs), by=customer.by,
     )  # fmt: skip
-    return int(kept.pk)
 
 
 # --- what became of it --------------------------------------------------------------------------------------------
@@ -271,40 +256,6 @@ def complete(
             "contact.completed", {"contact": str(contact_id), "line_result": line_result or "", "outcome": outcome or ""}
         )
     return []
-
-
-def complete_many(contact_ids: Collection[UUID], *, at: datetime, by: str) -> None:
-    """`complete` for messages that were taken, in a few statements; those closed before stay as they are."""
-    with transaction.atomic(), facts.quick() as cursor:
-        cursor.execute(_HOLD_ALL, [list(contact_ids)])
-        held_ones = {customer_id: (has_case, not_before(last, at)) for customer_id, has_case, last in cursor.fetchall()}
-        instants = [instant for _, instant in held_ones.values()]
-        cursor.execute(_COMPLETE_ALL, [list(held_ones), instants, list(contact_ids)])
-        completed = sorted((customer_id, str(contact_id)) for contact_id, customer_id in cursor.fetchall())
-        told = [(customer, {"contact": contact, "line_result": "", "outcome": ""}) for customer, contact in completed]
-        on_cases = [(customer, json.dumps(body), held_ones[customer][1]) for customer, body in told if held_ones[customer][0]]
-        if on_cases:
-            cursor.execute(_REMEMBER_ALL, [by, *map(list, zip(*on_cases, strict=True))])
-    for customer, body in told:
-        if not held_ones[customer][0]:
-            Held(customer, has_case=False, at=held_ones[customer][1], by=by).remember("contact.completed", body)
-
-
-_HOLD_ALL = """
-SELECT c.customer_id, h.has_case, h.last
-FROM (SELECT DISTINCT customer_id FROM records_contact WHERE contact_id = ANY(%s::uuid[]) ORDER BY customer_id) c,
-     LATERAL records_customer_hold(c.customer_id) h
-"""
-_COMPLETE_ALL = """
-UPDATE records_contact c SET state = 'completed', line_result = '', outcome = '', closed_at = n.at
-FROM unnest(%s::text[], %s::timestamptz[]) n (customer_id, at)
-WHERE c.customer_id = n.customer_id AND c.contact_id = ANY(%s::uuid[]) AND c.closed_at IS NULL
-RETURNING c.contact_id, c.customer_id
-"""
-_REMEMBER_ALL = """
-SELECT records_event_append(n.customer, 'contact.completed', n.body, n.at, %s)
-FROM unnest(%s::text[], %s::jsonb[], %s::timestamptz[]) n (customer, body, at)
-"""
 
 
 @cache
