@@ -293,8 +293,16 @@ def test_a_permit_that_was_carried_elsewhere_is_no_permit():
     permit = ask(attempt(), facts())
     with pytest.raises(TypeError):
         replace(permit, minted_by=copy.deepcopy(permit.minted_by))
-    carried = pickle.loads(pickle.dumps(permit.minted_by))
-    assert carried is not permit.minted_by
+    with pytest.raises(TypeError):
+        replace(permit, minted_by=pickle.loads(pickle.dumps(permit.minted_by)))
+
+
+def test_a_permit_for_one_attempt_cannot_be_made_into_one_for_another():
+    permit = ask(attempt(), facts())
+    assert replace(permit) == permit
+    for changed in ({"attempt": attempt(id="another")}, {"at": moment(NINE)}, {"law": "another"}):
+        with pytest.raises(TypeError, match="only the gate mints a permit"):
+            replace(permit, **changed)
 
 
 # --- the first instant at which waiting helps -------------------------------------------------------------------------

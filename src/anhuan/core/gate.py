@@ -27,7 +27,9 @@ class Permit:
     minted_by: object
 
     def __post_init__(self) -> None:
-        if self.minted_by is not _MINT:
+        # The mark is of this very judgement: a copy with another attempt, instant or law carries one that does not fit.
+        mark = self.minted_by
+        if not isinstance(mark, tuple) or mark[0] is not _MINT or mark[1:] != (self.attempt, self.at, self.law):
             raise TypeError("only the gate mints a permit")
 
     @property
@@ -91,7 +93,7 @@ def check(attempt: Attempt, facts: Facts, law: Law, at: datetime) -> Verdict:
             reasons.append(Reason(rule, ground))
     if reasons:
         return Refusal(attempt, at, law.fingerprint, tuple(reasons))
-    return Permit(attempt, at, law.fingerprint, _MINT)
+    return Permit(attempt, at, law.fingerprint, (_MINT, attempt, at, law.fingerprint))
 
 
 def _spared(rule: Rule, asked: Asked) -> bool:
