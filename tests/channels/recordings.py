@@ -1,4 +1,4 @@
-"""A folder of recordings that say nothing, for every clip and for the phrases of a few texts."""
+"""A folder of recordings that only hum, for every clip and for the phrases of a few texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PHRASES = {
 }  # fmt: skip
 
 
-def record(folder):
+def record(folder, lasts=0.01):
     for lang, phrases in PHRASES.items():
         (folder / lang).mkdir(parents=True)
         named = {f"p{number:02}": phrase for number, phrase in enumerate(phrases)}
@@ -26,5 +26,5 @@ def record(folder):
         for name in (*CLIPS[lang], *named):
             with wave.open(str(folder / lang / f"{name}.wav"), "wb") as clip:
                 clip.setparams((1, 2, 8000, 0, "NONE", ""))
-                clip.writeframes(bytes(160))
+                clip.writeframes((b"\x00\x10" * 8 + b"\x00\xf0" * 8) * round(500 * lasts))
     return prompts.load(folder)

@@ -21,10 +21,11 @@ from django.db import IntegrityError, connection, transaction
 
 from anhuan.acts import consent, dispatch, outbox
 from anhuan.channels.email.bounces import Bounce, Kind
-from anhuan.channels.transport import Delivery, Inbound
+from anhuan.channels.transport import Call, Delivery, Inbound
 from anhuan.channels.transport import Receipt as Heard
+from anhuan.channels.voice.script import MEANS
 from anhuan.core.facts import MAIN_POINT
-from anhuan.core.vocabulary import Channel, Party
+from anhuan.core.vocabulary import Channel, LineResult, Party
 from anhuan.records import identity
 from anhuan.records.circumstance import PointFinding, PointFindingKind
 from anhuan.records.consent import OptOut
@@ -70,7 +71,11 @@ def settle(heard: Iterable[Heard], *, at: datetime, by: str = BY) -> int:
 def _is_plain(item: OutboxItem, heard: Heard) -> bool:
     """Whether it is the first to say so, and nothing follows but that the contact is made."""
     first = item.state in {ItemState.STARTED, ItemState.UNKNOWN}
-    return heard.delivery in _PLAIN and (first or (item.state == ItemState.SENT and heard.delivery is Delivery.DELIVERED))
+    return (
+        heard.call is None
+        and heard.delivery in _PLAIN
+        and (first or (item.state == ItemState.SENT and heard.delivery is Delivery.DELIVERED))
+    )
 
 
 _PLAIN = {Delivery.TAKEN: ItemState.SENT, Delivery.DELIVERED: ItemState.DELIVERED}
@@ -137,6 +142,7 @@ def _settle(item: OutboxItem, heard: Heard, *, at: datetime, by: str) -> None:
     if item.contact_id is None:
         return
     state = _SETTLERS[heard.delivery](item, heard, at, by)
+    _hear_keys(heard.attempt_id, heard.call, at, by)
     if state is None or (state in _FURTHER and _FURTHER.index(state) <= _place(item.state) and state is not ItemState.WAITING):
         return
     item.state, item.code, item.worker, item.changed_at = state, heard.code[:80], None, at
@@ -148,19 +154,19 @@ def _place(state: str) -> int:
     return _FURTHER.index(ItemState(state)) if state in _FURTHER else len(_FURTHER)
 
 
-def _taken(item: OutboxItem, _heard: Heard, at: datetime, by: str) -> ItemState:
-    _complete(item, at, by)
+def _taken(item: OutboxItem, heard: Heard, at: datetime, by: str) -> ItemState:
+    _complete(item, heard, at, by)
     return ItemState.SENT
 
 
-def _delivered(item: OutboxItem, _heard: Heard, at: datetime, by: str) -> ItemState:
-    _complete(item, at, by)
+def _delivered(item: OutboxItem, heard: Heard, at: datetime, by: str) -> ItemState:
+    _complete(item, heard, at, by)
     return ItemState.DELIVERED
 
 
 def _not_delivered(item: OutboxItem, heard: Heard, at: datetime, by: str) -> ItemState:
     """It was taken, so it counts; an address that is at fault is not used again."""
-    _complete(item, at, by)
+    _complete(item, heard, at, by)
     _blame_the_address(item, heard, at, by)
     return ItemState.NOT_DELIVERED
 
@@ -186,12 +192,27 @@ def _unknown(item: OutboxItem, _heard: Heard, at: datetime, by: str) -> ItemStat
     return ItemState.UNKNOWN
 
 
-def _complete(item: OutboxItem, at: datetime, by: str) -> None:
-    if (
-        item.contact_id is not None
-        and Contact.objects.filter(pk=item.contact_id, closed_at=None).exclude(state=State.VOID).exists()
-    ):
-        dispatch.complete(item.contact_id, at=at, by=by)
+def _complete(item: OutboxItem, heard: Heard, at: datetime, by: str) -> None:
+    open_ones = Contact.objects.filter(closed_at=None).exclude(state=State.VOID)
+    contact = open_ones.filter(pk=item.contact_id).first() if item.contact_id else None
+    if contact is None:
+        return
+    call = heard.call
+    if call is None and contact.channel == Channel.CALL:
+        # Somebody tells of a call without saying how it went: it was taken, or it was not.
+        call = Call(LineResult.NO_ANSWER if heard.delivery is Delivery.NOT_DELIVERED else LineResult.CONNECTED)
+    result: dict[str, Any] = {"line_result": call.line_result, "outcome": call.outcome} if call else {}
+    if call and call.recording:
+        kept_until = call.keep_until.isoformat() if call.keep_until else ""
+        result["recording"] = {"file": call.recording, "sha256": call.digest, "keep_until": kept_until}
+    dispatch.complete(contact.contact_id, at=at, by=by, **result)
+
+
+def _hear_keys(attempt_id: str, call: Call | None, at: datetime, by: str) -> None:
+    """What was meant by the keys of a call is a reply to it, acted on as one."""
+    for key, intent in MEANS.items():
+        if call is not None and call.meant == intent:
+            hear(Inbound(f"{attempt_id}:{key}", Channel.CALL, "", "", key, answers=attempt_id, at=at), at=at, by=by)
 
 
 def _blame_the_address(item: OutboxItem, heard: Heard, at: datetime, by: str) -> None:
@@ -307,16 +328,18 @@ def hear(said: Inbound, *, at: datetime, by: str = BY) -> Taken:
 
 def _hear(said: Inbound, *, at: datetime, by: str) -> Reply:
     item = _answered(said)
-    point = _point(said, item)
+    key = MEANS.get(said.text) if item and said.channel is Channel.CALL else None
+    point = _called(item) if item and key else _point(said, item)
     customer_id = point.customer_id if point else item.customer_id if item else ""
-    meant = replies.intent_of(said.text)
+    meant = replies.Reply(key, 1.0) if key else replies.intent_of(said.text)
     reply = Reply(
         reply_id=uuid4(), source=said.channel.value, heard_as=said.id[:200], customer_id=customer_id,
         point_id=point.point_id if point else None, answers=item.item_id if item else None, intent=meant.intent,
         confidence=Decimal(str(meant.confidence)), at=said.at or at, heard_at=at,
     )  # fmt: skip
     if customer_id:
-        reply.contact_id = _as_contact(customer_id, said, point, at=at, by=by)
+        # A key is pressed within our call, and is no contact of its own.
+        reply.contact_id = item.contact_id if item and key else _as_contact(customer_id, said, point, at=at, by=by)
         reply.acted = _act(customer_id, said.channel, meant, point, at=at, by=by)
     reply.save(force_insert=True)
     identity.seal_said({reply.reply_id: {"from": said.sender, "to": said.to, "text": said.text}})[0].save()
@@ -328,6 +351,12 @@ def _answered(said: Inbound) -> OutboxItem | None:
         return None
     contact = Permit.objects.filter(attempt_id=said.answers).values_list("used_by", flat=True).first()
     return OutboxItem.objects.filter(contact_id=contact).first() if contact else None
+
+
+def _called(item: OutboxItem) -> ContactPoint | None:
+    """The number a call was made to."""
+    called = Contact.objects.filter(pk=item.contact_id).first() if item.contact_id else None
+    return ContactPoint.objects.filter(pk=called.point_id).first() if called and called.point_id else None
 
 
 def _point(said: Inbound, item: OutboxItem | None) -> ContactPoint | None:

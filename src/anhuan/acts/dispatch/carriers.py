@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,8 @@ import yaml
 from anhuan.channels.email.envelope import Envelope
 from anhuan.channels.sandbox.transport import Sandbox
 from anhuan.channels.transport import Inbound, Receipt, Transport
-from anhuan.core.vocabulary import Channel
+from anhuan.core.vocabulary import Channel, Direction, LineResult, Outcome
+from anhuan.records.contact import Contact
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +74,29 @@ def _print_house(told: Mapping[str, Any], clock: Clock) -> Transport:
         raise ChannelsRefused(absent.zh, absent.en) from None
 
 
+def _ari(told: Mapping[str, Any], clock: Clock) -> Transport:
+    from anhuan.channels.voice.exchange import Exchange
+    from anhuan.channels.voice.pacing import Tally
+    from anhuan.channels.voice.transport import Voice
+
+    def calls_of_thirty_days() -> Tally:
+        recent = Contact.objects.filter(
+            channel=Channel.CALL, direction=Direction.OUTBOUND, automated=True, line_result=LineResult.CONNECTED,
+            started_at__gte=clock() - timedelta(days=30),
+        )  # fmt: skip
+        return Tally(recent.count(), recent.filter(outcome=Outcome.DROPPED).count())
+
+    try:
+        return Voice(Exchange(**told), clock=clock, before=calls_of_thirty_days)
+    except ValueError as unfit:
+        raise ChannelsRefused(f"{FILE} 的 call 不能使用：{unfit}", f"{FILE}: call cannot be used: {unfit}") from None
+
+
 _MAKERS: Mapping[tuple[Channel, str], Maker] = MappingProxyType(
     {
         (Channel.SMS, "smpp"): _smpp, (Channel.SMS, "gateway"): _gateway, (Channel.EMAIL, "smtp"): _smtp,
         (Channel.LETTER, "print_house"): _print_house, (Channel.VISIT, "print_house"): _print_house,
+        (Channel.CALL, "ari"): _ari,
     }
 )  # fmt: skip
 

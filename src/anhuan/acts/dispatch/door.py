@@ -8,7 +8,7 @@ left the house, and one whose result nobody knows counts for ever and is never m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -225,10 +225,12 @@ def complete(
     outcome: Outcome | None = None,
     debts: Iterable[str] | None = None,
     started_at: datetime | None = None,
+    recording: Mapping[str, str] | None = None,
 ) -> list[Fault]:
     """The result of a contact that had started, or of one whose result was unknown; empty, or why it cannot be taken.
 
     `debts`: those spoken about, where they are others than asked for. `started_at`: when an agency's seat was really used.
+    `recording`: the file, digest and last day of a call's recording, which the event keeps.
     """
     contact = Contact.objects.filter(pk=contact_id).only("customer_id").first()
     if contact is None:
@@ -252,9 +254,8 @@ def complete(
         if started_at is not None:
             changed["started_at"] = started_at
         Contact.objects.filter(pk=contact_id).update(**changed)
-        customer.remember(
-            "contact.completed", {"contact": str(contact_id), "line_result": line_result or "", "outcome": outcome or ""}
-        )
+        told = {"contact": str(contact_id), "line_result": line_result or "", "outcome": outcome or ""}
+        customer.remember("contact.completed", told | ({"recording": dict(recording)} if recording else {}))
     return []
 
 

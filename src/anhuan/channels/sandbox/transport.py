@@ -11,11 +11,14 @@ from typing import Any
 
 from anhuan.channels.sandbox import folder
 from anhuan.channels.sandbox.folder import Posted
-from anhuan.channels.transport import Delivery, Inbound, Message, Receipt, Transport
+from anhuan.channels.transport import Call, Delivery, Inbound, Message, Receipt, Transport
 from anhuan.core.gate import Permit
-from anhuan.core.vocabulary import Channel
+from anhuan.core.vocabulary import Channel, LineResult
 
 logger = logging.getLogger(__name__)
+
+_ANSWERED = Call(LineResult.CONNECTED)
+"""What a call to a folder comes to: somebody took it, and what was said is not known. Keys are pressed on the sandbox phone."""
 
 
 class Sandbox(Transport):
@@ -55,9 +58,10 @@ class Sandbox(Transport):
             written = folder.post(
                 self._place, [Posted(attempt, permit.attempt.channel, said, at) for attempt, (permit, said) in now]
             )
-            for (attempt, _), new in zip(now, written, strict=True):
+            for (attempt, (permit, _)), new in zip(now, written, strict=True):
                 code = "" if new else "taken_before"
-                yield Receipt(attempt, Delivery.TAKEN, code, references=(folder.reference(attempt),), at=at)
+                call = _ANSWERED if permit.attempt.channel is Channel.CALL else None
+                yield Receipt(attempt, Delivery.TAKEN, code, references=(folder.reference(attempt),), at=at, call=call)
 
     def _attend(self) -> None:
         while not self._stop.wait(self._every):
