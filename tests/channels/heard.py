@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import pairwise
 
 _ZH = {"ten": 10, "hundred": 100, "thousand": 1000}
 _EN = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
@@ -19,8 +18,8 @@ def _zh(clips):
     for clip in clips:
         if clip in {"wan", "yi"}:
             whole, section, digit = whole + (section + digit) * (10_000 if clip == "wan" else 10**8), 0, 0
-        elif clip in _ZH:
-            section, digit = section + (digit or 1) * _ZH[clip], 0
+        elif clip.lstrip("123456789") in _ZH:
+            section += int(clip[:1] if clip[0].isdigit() else 1) * _ZH[clip.lstrip("123456789")]
         else:
             digit = int(clip)
     return whole + section + digit
@@ -31,8 +30,8 @@ def _en(clips):
     for clip in clips:
         if clip in _EN:
             whole, group = whole + group * _EN[clip], 0
-        elif clip == "hundred":
-            group *= 100
+        elif clip.endswith("hundred"):
+            group += int(clip[0]) * 100
         else:
             group += int(clip)
     return whole + group
@@ -44,7 +43,7 @@ def amount(clips, lang):
     [at] = [place for place, clip in enumerate(clips) if clip in units]
     major, rest = number(clips[:at], lang) * 100, [clip for clip in clips[at + 1 :] if clip not in {"and", "whole"}]
     if lang == "zh" and "us_cents" not in rest:
-        by_unit = {unit: int(digit) for digit, unit in pairwise(rest) if unit in {"jiao", "fen"}}
+        by_unit = {clip[1:]: int(clip[0]) for clip in rest if clip[1:]}
         return major + by_unit.get("jiao", 0) * 10 + by_unit.get("fen", 0), units[clips[at]]
     return major + (number(rest[:-1], lang) if rest else 0), units[clips[at]]
 

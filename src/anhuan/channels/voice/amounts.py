@@ -22,6 +22,9 @@ class Unspeakable(ValueError):
 
 
 _ZH_UNITS = ("", "ten", "hundred", "thousand")
+# A digit with its unit is one clip: a syllable alone is hard to tell from others, for people and machines alike.
+_ZH_PAIRS = {"ten": "十", "hundred": "百", "thousand": "千", "jiao": "角", "fen": "分"}
+_ZH_DIGITS = "零一二三四五六七八九"
 _ZH_GROUPS = ("", "wan", "yi")
 _EN_GROUPS = ((10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
 _MONTHS = (
@@ -34,15 +37,17 @@ _ONES = "zero one two three four five six seven eight nine".split()
 CLIPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "zh": MappingProxyType(
-            dict(zip("0123456789", "零一二三四五六七八九", strict=True))
-            | {"yao": "幺", "ten": "十", "hundred": "百", "thousand": "千", "wan": "万", "yi": "亿"}
-            | {"yuan": "元", "jiao": "角", "fen": "分", "whole": "整", "year": "年", "month": "月", "day": "日"}
+            {str(digit): word for digit, word in enumerate(_ZH_DIGITS)}
+            | {f"{digit}{unit}": _ZH_DIGITS[digit] + word for unit, word in _ZH_PAIRS.items() for digit in range(1, 10)}
+            | {"yao": "幺", "ten": "十", "wan": "万", "yi": "亿"}
+            | {"yuan": "元", "whole": "整", "year": "年", "month": "月", "day": "日"}
             | {"us_dollars": "美元", "us_cents": "美分", "hk_dollars": "港元"}
         ),
         "en": MappingProxyType(
             {str(number): word for number, word in enumerate([*_ONES, *_TEENS])}
             | {str(number): word for number, word in zip(range(20, 100, 10), _TENS, strict=True)}
-            | {name: name for name in ("hundred", "thousand", "million", "billion", "and", "yuan", "fen", "cents", "cent")}
+            | {name: name for name in ("thousand", "million", "billion", "and", "yuan", "fen", "cents", "cent")}
+            | {f"{digit}hundred": f"{_ONES[digit]} hundred" for digit in range(1, 10)}
             | {"us_dollars": "U S dollars", "us_dollar": "U S dollar", "hk_dollars": "Hong Kong dollars"}
             | {"hk_dollar": "Hong Kong dollar"}
             | {month: month.capitalize() for month in _MONTHS}
@@ -98,7 +103,7 @@ def _number_zh(value: int) -> list[str]:
         if place:
             said.append(_ZH_GROUPS[place])
         pending_zero = False
-    return said[1:] if said[:2] == ["1", "ten"] else said
+    return ["ten", *said[1:]] if said[:1] == ["1ten"] else said
 
 
 def _group_zh(group: int) -> list[str]:
@@ -110,8 +115,7 @@ def _group_zh(group: int) -> list[str]:
             gap = bool(said)
             continue
         said += ["0"] if gap else []
-        said.append(str(digit))
-        said += [_ZH_UNITS[place]] if place else []
+        said.append(f"{digit}{_ZH_UNITS[place]}")
         gap = False
     return said
 
@@ -128,7 +132,7 @@ def _number_en(value: int) -> list[str]:
 
 def _hundreds_en(value: int) -> list[str]:
     hundreds, rest = divmod(value, 100)
-    said = [str(hundreds), "hundred"] if hundreds else []
+    said = [f"{hundreds}hundred"] if hundreds else []
     if rest > 20 and rest % 10:
         return [*said, str(rest - rest % 10), str(rest % 10)]
     return [*said, str(rest)] if rest else said
@@ -139,8 +143,7 @@ def _by_tenths(unit: str, major: int, minor: int) -> Clips:
     jiao, fen = divmod(minor, 10)
     if not minor:
         return (*_number_zh(major), unit, "whole")
-    tenths = (str(jiao), "jiao") if jiao else ("0",)
-    return (*_number_zh(major), unit, *tenths, *((str(fen), "fen") if fen else ()))
+    return (*_number_zh(major), unit, f"{jiao}jiao" if jiao else "0", *((f"{fen}fen",) if fen else ()))
 
 
 def _by_cents_zh(major: int, minor: int) -> Clips:
