@@ -56,7 +56,7 @@ def sandbox(request: HttpRequest) -> HttpResponse:
         "conversation": conversation,
         "channels": channels,
         "channel": channel,
-        "answerable": shown is not None and shown.channel in {Channel.SMS, Channel.EMAIL, Channel.PORTAL_PUSH},
+        "answerable": shown is not None and shown.channel in {Channel.SMS, Channel.CALL, Channel.EMAIL, Channel.PORTAL_PUSH},
     }
     part = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     return render(request, "workbench/_sandbox.html" if part else "workbench/sandbox.html", context)
