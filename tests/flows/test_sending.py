@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from tests.flows import outgoing
 from tests.flows.outgoing import MORNING
 from tests.records import desk
@@ -144,6 +145,13 @@ def test_a_person_stops_a_campaign_at_once(sender: Sender, tmp_path: Path) -> No
     assert sender.campaign(campaign.pk) == 0
     assert posted(tmp_path / "sandbox") == []
     assert Event.objects.get(kind="campaign.stopped").body["messages"] == 3
+
+
+def test_the_night_queues_jobs_a_sender_looks_for() -> None:
+    outgoing.night([outgoing.customer(n) for n in range(3)])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT task_name, queue_name, status::text FROM procrastinate_jobs")
+        assert cursor.fetchall() == [(outbox.JOB, outbox.QUEUE, "todo")]
 
 
 def test_a_hold_placed_after_the_night_stops_what_waits(sender: Sender) -> None:

@@ -21,6 +21,7 @@ from anhuan.records import events
 from anhuan.records.night import Night
 from anhuan.records.outbox import Campaign, ItemState, OutboxItem
 
+QUEUE = "sending"
 JOB = "sending.campaign"
 """The name of the job that sends what of a campaign is due."""
 BATCH = 50
@@ -109,7 +110,9 @@ def sweep(*, at: datetime, real: datetime) -> int:
 
 def _defer(campaign_id: UUID, number: int, *, not_before: datetime, at: datetime) -> None:
     """So many jobs for a campaign, `not_before` that instant by whatever clock `at` was read from."""
-    job = jobs.configure_task(JOB, schedule_in={"seconds": max(0.0, (not_before - at).total_seconds())}, allow_unknown=True)
+    job = jobs.configure_task(
+        JOB, queue=QUEUE, schedule_in={"seconds": max(0.0, (not_before - at).total_seconds())}, allow_unknown=True
+    )
     told: dict[str, JSONValue] = {"campaign_id": str(campaign_id)}
     job.batch_defer(*([told] * number))
 

@@ -34,7 +34,6 @@ from anhuan.records.outbox import Campaign
 logger = logging.getLogger(__name__)
 
 ACTOR = "system:sender"
-QUEUE = "sending"
 JOURNALS = "spool"
 """The folder of the home where senders write down what they hear."""
 _HEALTH_EVERY = 2.0
@@ -83,7 +82,7 @@ class Sender:
 _sender: Sender | None = None
 
 
-@jobs.task(name=outbox.JOB, queue=QUEUE)
+@jobs.task(name=outbox.JOB, queue=outbox.QUEUE)
 def send_campaign(campaign_id: str) -> int:
     """The job of `acts.outbox`: a part of a campaign."""
     close_old_connections()
@@ -154,7 +153,7 @@ def _run(sender: Sender, *, wait: bool, concurrency: int) -> None:
         connector = cast(DjangoConnector, jobs.connector).get_worker_connector()
         with jobs.replace_connector(connector) as worker:
             worker.run_worker(
-                queues=[QUEUE], wait=wait, concurrency=concurrency, install_signal_handlers=False, listen_notify=True,
+                queues=[outbox.QUEUE], wait=wait, concurrency=concurrency, install_signal_handlers=False, listen_notify=True,
                 delete_jobs=DeleteJobCondition.SUCCESSFUL,
             )  # fmt: skip
     except KeyboardInterrupt:
