@@ -120,6 +120,9 @@ def running():
     for name, text in CONF.items():
         placed = re.sub(r"%\((\w+)\)d", lambda found: str(ports[found[1]]), text)
         (home / "etc" / name).write_text(placed)
+    # Asterisk asks for its own name at every call, and each question nobody answers holds it up for seconds.
+    (ROOT / "etc/hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()} A.ROOT-SERVERS.NET\n")
+    (ROOT / "etc/resolv.conf").write_text("")
     for name in ("stasis.conf", "amd.conf"):
         (home / "etc" / name).write_text("[general]\n")
     subprocess.run(["chroot", ROOT, "chown", "-R", "asterisk:asterisk", HOME], check=True)
@@ -216,7 +219,7 @@ def customer(exchange, scenario, folder):
     file = folder / "customer.xml"
     file.write_text(scenario.replace("%(sip)d", str(exchange.sip)))
     command = [
-        "sipp", "-sf", file, "-i", "127.0.0.1", "-p", str(exchange.callee), "-mp", "23000", "-nostdin", "-aa", "-trace_err",
+        "sipp", "-sf", file, "-i", "127.0.0.1", "-p", str(exchange.callee), "-mp", "23000", "-nostdin", "-aa", "-l", "1000", "-trace_err",
     ]  # fmt: skip
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

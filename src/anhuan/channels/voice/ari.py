@@ -38,6 +38,8 @@ _SNOOP = "snoop-"
 _AGAIN_AFTER, _AGAIN_AT_MOST = 1.0, 30.0
 _GONE = frozenset({404, 409})  # a channel that is not there, or that is not ours any more
 _ALIVE_EVERY = 15.0
+_CONNECTIONS = 20
+"""At once: an Asterisk takes 100 of all its clients together unless told otherwise (`sessionlimit`), and drops what is more."""
 _STEP = 5.0
 """Seconds to wait for the exchange to begin or to end a recording."""
 
@@ -63,6 +65,7 @@ class Ari(VoiceGateway):
         """Begin to connect; the first try is waited for, so that calls can be placed at once where the exchange is there."""
         self._on_event = on_event
         self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
             headers={"Authorization": aiohttp.encode_basic_auth(self._exchange.user, self._exchange.password)},
             timeout=aiohttp.ClientTimeout(total=self._exchange.answer_within),
         )
