@@ -59,7 +59,10 @@ contact=sip:127.0.0.1:%(callee)d
     "extensions.conf": """[nobody]
 [tell-machines]
 exten => s,1,AMD()
- same => n,Stasis(anhuan,amd,${AMDSTATUS})
+ same => n,Stasis(${ANHUAN_APP},amd,${AMDSTATUS})
+ same => n,Hangup()
+[agents]
+exten => s,1,Wait(1)
  same => n,Hangup()
 """,
 }

@@ -16,7 +16,7 @@ from threading import Thread
 
 from aiohttp import encode_basic_auth, web
 
-SILENT, REFUSED, MACHINE = "+8613000000093", "+8613000000092", "+8613000000094"
+SILENT, REFUSED, MACHINE, LATE = "+8613000000093", "+8613000000092", "+8613000000094", "+8613000000095"
 BY_CAUSE = {
     "+8613000000101": 17, "+8613000000102": 19, "+8613000000103": 21, "+8613000000104": 1, "+8613000000105": 20,
     "+8613000000106": 34, "+8613000000107": 27, "+8613000000108": 0,
@@ -44,7 +44,7 @@ class Double:
         self.keys, self._auth, self._plays_for = keys, encode_basic_auth("anhuan", password), plays_for
         self.lines, self.calls, self.recordings, self.playing, self.requests = {}, [], {}, {}, []
         self.at_once = self.most_at_once = 0
-        self.begun_at, self.fails = [], set()
+        self.begun_at, self.fails, self.app = [], set(), ""
         self._sockets, self._tasks = set(), set()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
@@ -109,9 +109,14 @@ class Double:
 
     async def _originate(self, request):
         call, told = request.match_info["id"], request.query
+        self.app = (await request.json())["variables"]["ANHUAN_APP"]
+        assert told["app"] == self.app
         number = "+" + told["endpoint"].removeprefix("PJSIP/").removesuffix("@trunk")
         if call in self.lines:
             return web.json_response({"message": "Channel with given unique ID already exists"}, status=409)
+        if number == LATE:
+            self._later(self._take_late(call))
+            return web.json_response({"message": "Internal Server Error"}, status=502)
         if number == REFUSED:
             return web.json_response({"message": "Allocation failed"}, status=500)
         self.lines[call] = Line(number, list(self.keys))
@@ -135,6 +140,14 @@ class Double:
         if number == SILENT:
             await self._break()
 
+    async def _take_late(self, call):
+        """The caller was told that something went wrong, and the customer answers all the same."""
+        await asyncio.sleep(0.1)
+        self.lines[call] = Line(LATE, [])
+        self.calls.append(self.lines[call])
+        self.at_once += 1
+        await self._tell("StasisStart", args=[], channel=self._channel(call, "Up"))
+
     async def _break(self):
         for socket in list(self._sockets):
             await socket.close()
@@ -153,7 +166,7 @@ class Double:
         call, snoop = request.match_info["id"], request.match_info["snoop"]
         if call not in self.lines:
             return self._gone()
-        assert (request.query["spy"], request.query["app"]) == ("both", "anhuan")
+        assert (request.query["spy"], request.query["app"]) == ("both", self.app)
         self._later(self._tell("StasisStart", args=[], channel={"id": snoop, "name": f"Snoop/{call}", "state": "Up"}))
         return web.json_response({"id": snoop})
 
@@ -236,7 +249,7 @@ class Double:
 
     async def _tell(self, kind, **told):
         for socket in list(self._sockets):
-            await socket.send_str(json.dumps({"type": kind, "application": "anhuan", "asterisk_id": "double", **told}))
+            await socket.send_str(json.dumps({"type": kind, "application": self.app, "asterisk_id": "double", **told}))
 
     def _channel(self, call, state, line=None):
         number = (line or self.lines[call]).number

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import stat
+import time
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
 from tests.channels import heard
 from tests.channels.contract import Loopback, Sent, TransportContract
-from tests.channels.exchange_double import BY_CAUSE, MACHINE, REFUSED, SILENT, Double
+from tests.channels.exchange_double import BY_CAUSE, LATE, MACHINE, REFUSED, SILENT, Double
 from tests.channels.permits import AT, permit
 from tests.channels.recordings import record
 
@@ -194,6 +195,16 @@ def test_keys_pressed_before_the_line_broke_hold(double, voice):
     [lost] = called(voice(), message())
     assert (lost.delivery, lost.nothing_left, lost.code) == (Delivery.UNKNOWN, False, "line_broken")
     assert (lost.call.pressed, lost.call.meant, double.lines) == (("1", "2"), "call_back", {})
+
+
+def test_a_call_nobody_leads_is_let_go_should_somebody_take_it(double, voice):
+    with voice() as transport:
+        [receipt] = transport.send_many([(permit(Channel.CALL), message(LATE))])
+        assert (receipt.delivery, receipt.nothing_left) == (Delivery.UNKNOWN, False)
+        for _ in range(100):
+            if not double.calls or double.lines:
+                time.sleep(0.02)
+    assert (len(double.calls), double.lines) == (1, {})
 
 
 # --- pace ---------------------------------------------------------------------------------------------------------

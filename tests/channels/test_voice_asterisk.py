@@ -67,6 +67,12 @@ def test_a_wrong_person_is_let_go_at_once(call):
     assert (receipt.call.meant, receipt.call.outcome) == ("wrong_person", Outcome.CONVERSATION)
 
 
+def test_who_asks_for_a_colleague_is_handed_over(call, tmp_path):
+    [receipt] = call(asterisk.answers((1500, 0)), agent_context="agents")
+    assert (receipt.delivery, receipt.call.meant) == (Delivery.TAKEN, "agent")
+    assert (tmp_path / "calls" / receipt.call.recording).exists()
+
+
 def test_a_customer_who_hangs_up_has_hung_up(call):
     [receipt] = call(asterisk.answers(hangs_up=True))
     assert (receipt.delivery, receipt.call.outcome) == (Delivery.TAKEN, Outcome.HUNG_UP)

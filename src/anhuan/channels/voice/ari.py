@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 
@@ -50,11 +51,13 @@ class Ari(VoiceGateway):
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._base = exchange.url.rstrip("/")
+        # A second line of events under the same name would silence the first: every sender has its own.
+        self._app = f"{exchange.app}-{uuid4().hex[:12]}"
         self._there = exchange.prompts_there or str(Path(exchange.prompts).resolve())
         self._code = "not_connected"
         self._ours: set[str] = set()
         self._waited: dict[str, asyncio.Future[None]] = {}
-        self._looking: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ear: asyncio.Task[None] | None = None
         self._on_event: Callable[[str, Event], None] = lambda _call, _event: None
 
@@ -88,20 +91,24 @@ class Ari(VoiceGateway):
         if self._code:
             raise NotPlaced("no_connection")
         told = {
-            "endpoint": self._exchange.endpoint.replace("{number}", to), "app": self._exchange.app,
+            "endpoint": self._exchange.endpoint.replace("{number}", to), "app": self._app,
             "timeout": str(round(self._exchange.ring_for)), "callerId": self._exchange.caller,
         }  # fmt: skip
         self._ours.add(call)
         try:
-            status, body = await self._ask("POST", f"channels/{call}", told)
+            status, body = await self._ask("POST", f"channels/{call}", told, {"variables": {"ANHUAN_APP": self._app}})
         except aiohttp.ClientConnectorError:
             self._ours.discard(call)
             raise NotPlaced("no_connection") from None
+        except LineBroken:
+            self._ours.discard(call)  # should somebody take it after all, it is let go
+            raise
         # What ARI calls a failed allocation has no channel: the endpoint could not even be asked to ring.
         if 400 <= status < 500 or (status == 500 and b"Allocation failed" in body):
             self._ours.discard(call)
             raise NotPlaced(f"http:{status}")
         if status != 200:
+            self._ours.discard(call)
             raise LineBroken(f"http:{status}")
 
     async def record(self, call: str) -> None:
@@ -109,7 +116,7 @@ class Ari(VoiceGateway):
             raise LineBroken(self._code)  # nobody would tell that it has begun
         snoop = _SNOOP + call
         ready = self._wait_for(f"start:{snoop}")
-        await self._do("POST", f"channels/{call}/snoop/{snoop}", {"spy": "both", "app": self._exchange.app})
+        await self._do("POST", f"channels/{call}/snoop/{snoop}", {"spy": "both", "app": self._app})
         await self._come(ready)
         self._wait_for(f"recorded:{call}")
         await self._do("POST", f"channels/{snoop}/record", {"name": call, "format": "wav", "ifExists": "fail"})
@@ -191,7 +198,7 @@ class Ari(VoiceGateway):
         while True:
             try:
                 url = f"{self._base}/events"
-                async with self._session.ws_connect(url, params={"app": self._exchange.app}, heartbeat=_ALIVE_EVERY) as line:
+                async with self._session.ws_connect(url, params={"app": self._app}, heartbeat=_ALIVE_EVERY) as line:
                     self._code, pause = "", _AGAIN_AFTER
                     first.set()
                     async for each in line:
@@ -240,17 +247,27 @@ class Ari(VoiceGateway):
     def _started(self, channel: str, args: Sequence[str]) -> None:
         if channel.startswith(_SNOOP):
             self._came(f"start:{channel}")
+        elif channel not in self._ours:
+            self._later(self._let_go(channel))
         elif self._exchange.machine_context and list(args[:1]) != ["amd"]:
-            asked = asyncio.create_task(self._listen_for_a_machine(channel))
-            self._looking.add(asked)
-            asked.add_done_callback(self._looking.discard)
+            self._later(self._listen_for_a_machine(channel))
         else:
             self._tell(channel, Answered(machine=list(args[:2]) == ["amd", "MACHINE"]))
 
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _let_go(self, call: str) -> None:
+        """A call somebody took that nobody leads any more."""
+        with contextlib.suppress(LineBroken, CallGone):
+            await self.hang_up(call)
+
     async def _listen_for_a_machine(self, call: str) -> None:
-        """The dial plan finds out, and comes back with `Stasis(app,amd,${AMDSTATUS})`; meanwhile we still hear its end."""
+        """The dial plan finds out, and comes back with `Stasis(${ANHUAN_APP},amd,${AMDSTATUS})`; meanwhile we still hear its end."""
         try:
-            await self._do("POST", f"applications/{self._exchange.app}/subscription", {"eventSource": f"channel:{call}"})
+            await self._do("POST", f"applications/{self._app}/subscription", {"eventSource": f"channel:{call}"})
             await self._do("POST", f"channels/{call}/continue", _context(self._exchange.machine_context))
         except LineBroken:
             self._tell(call, Lost())
