@@ -31,6 +31,13 @@ class Killed(BaseException):
     """Stands for SIGKILL inside one process: no handler of the product catches it, transactions roll back."""
 
 
+def of_the_kill(failure: BaseException | None) -> bool:
+    """Whether it is the kill, or came of it: Django meets one in the middle of a commit with a complaint of its own."""
+    while failure is not None and not isinstance(failure, Killed):
+        failure = failure.__context__
+    return failure is not None
+
+
 @contextmanager
 def killed_at(instant: int | None) -> Iterator[None]:
     """Die at the given moment of talking to the database or the disk; None lets everything through."""
@@ -128,7 +135,9 @@ def check_convergence(plan: list[list[tuple[int, int, bool]]], disturbed: list[t
                 try:
                     with killed_at(instant):
                         nightly.run(folders[number], home=home)
-                except Killed:
+                except BaseException as failure:
+                    if not of_the_kill(failure):
+                        raise
                     connection.close()
             for folder in folders:
                 nightly.run(folder, home=home)
