@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 import time
 from datetime import timedelta
 from hashlib import sha256
@@ -260,6 +261,19 @@ def test_an_exchange_out_of_reach_or_that_does_not_know_us_takes_no_call(double,
             [receipt] = transport.send_many([(permit(Channel.CALL), message())])
         assert (receipt.delivery, receipt.nothing_left, receipt.code) == (Delivery.FAILED, True, "no_connection")
     assert double.begun_at == []
+
+
+def test_closing_waits_for_the_calls_under_way(double, voice):
+    transport = voice()
+    with transport:
+        receipts = transport.send_many([(permit(Channel.CALL), message())])
+        begun = threading.Thread(target=lambda: heard_of.extend(receipts))
+        heard_of = []
+        begun.start()
+        while not double.calls:
+            time.sleep(0.005)
+    begun.join(5)
+    assert [receipt.call.outcome for receipt in heard_of] == [Outcome.EFFECTIVE_CONVERSATION]
 
 
 def test_a_text_with_a_passage_nobody_recorded_is_not_called_with(double, voice):

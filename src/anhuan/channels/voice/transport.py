@@ -7,9 +7,11 @@ is not begun, nor one whose text has no recording, nor any while too many were d
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -28,6 +30,8 @@ from anhuan.channels.voice.pacing import Pacer, Tally
 from anhuan.channels.voice.prompts import NotRecorded
 from anhuan.core.gate import Permit
 from anhuan.core.vocabulary import Channel
+
+logger = logging.getLogger(__name__)
 
 _PARTS = ("greeting", "confirm", "message", "choices", "closing")
 _NEEDED = frozenset(_PARTS) - {"choices"}
@@ -52,6 +56,7 @@ class Voice(Transport):
         self._gateway = gateway or Ari(exchange)
         self._prompts = prompts.load(exchange.prompts)
         self._under_way: dict[str, Conduct] = {}
+        self._answers: set[Future[None]] = set()
 
     def _open(self) -> None:
         self._exchange.recordings.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,6 +68,7 @@ class Voice(Transport):
         self._wait(self._gateway.open(self._on_event))
 
     def _close(self) -> None:
+        wait(list(self._answers))
         self._wait(self._gateway.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -82,7 +88,9 @@ class Voice(Transport):
     def _hand_over(self, batch: Mapping[str, tuple[Permit, Message]]) -> Iterator[Receipt]:
         ended: SimpleQueue[Receipt] = SimpleQueue()
         for attempt, (_, message) in batch.items():
-            asyncio.run_coroutine_threadsafe(self._answer(attempt, message, ended), self._loop)
+            answer = asyncio.run_coroutine_threadsafe(self._answer(attempt, message, ended), self._loop)
+            self._answers.add(answer)
+            answer.add_done_callback(self._answers.discard)
         for _ in batch:
             yield ended.get()
 
@@ -91,6 +99,8 @@ class Voice(Transport):
         receipt = Receipt(attempt, Delivery.UNKNOWN, "no_answer")
         try:
             receipt = await self._call(attempt, message)
+        except Exception:
+            logger.exception("a call was not led to its end")
         finally:
             ended.put(receipt)
 
