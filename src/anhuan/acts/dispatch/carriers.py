@@ -88,7 +88,7 @@ def _ari(told: Mapping[str, Any], clock: Clock) -> Transport:
 
     try:
         return Voice(Exchange(**told), clock=clock, before=calls_of_thirty_days)
-    except ValueError as unfit:
+    except (ValueError, TypeError) as unfit:
         raise ChannelsRefused(f"{FILE} 的 call 不能使用：{unfit}", f"{FILE}: call cannot be used: {unfit}") from None
 
 

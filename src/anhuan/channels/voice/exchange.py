@@ -46,12 +46,16 @@ class Exchange:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise ValueError("calls name people: the exchange's address must begin with https://")
+            raise ValueError("url 应以 https:// 开头，因为通话涉及个人 / url begins with https://, for calls name people")
         if self.endpoint.count("{number}") != 1 or not re.fullmatch(r"[\w/@.:+;={}-]+", self.endpoint):
-            raise ValueError("endpoint holds {number} once, as in PJSIP/{number}@trunk")
+            raise ValueError("endpoint 应恰有一处 {number} / endpoint holds {number} once, as in PJSIP/{number}@trunk")
         if self.at_once < 1 or self.per_second <= 0 or self.tries < 1 or not 0 < self.abandon_ceiling <= 1:
-            raise ValueError("at_once and tries are at least 1, per_second more than 0, abandon_ceiling a share up to 1")
+            raise ValueError(
+                "at_once 与 tries 至少为 1，per_second 大于 0，abandon_ceiling 大于 0 且不超过 1 / "
+                "at_once and tries are at least 1, per_second is more than 0, abandon_ceiling a share up to 1"
+            )
         if self.keep_days < 731:
             raise ValueError(
+                "keep_days 至少为 731：催收录音须保存两年（信用卡办法第六十八条） / "
                 "keep_days is at least 731: recordings of collection are kept for two years (Credit Card Measures, Art. 68)"
             )
