@@ -42,7 +42,11 @@ class Ears:
         self._thread.start()
 
     def hear(self, receipt: Receipt) -> None:
-        """Write a receipt down; from then on it is ours."""
+        """Write a receipt down; from then on it is ours. What a call came to is settled at once: there are few."""
+        if receipt.call is not None:
+            close_old_connections()
+            receipts.settle([receipt], at=clock.now(), by=self._by)
+            return
         line = json.dumps({**asdict(receipt), "at": receipt.at and receipt.at.isoformat()})
         with self._guard:
             self._file.write(line + "\n")
