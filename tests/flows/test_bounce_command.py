@@ -11,7 +11,10 @@ from tests.channels.mails import WHO, report
 
 def classify(*files) -> tuple[int, list, str]:
     ran = subprocess.run(
-        [sys.executable, "-m", "anhuan", "bounce", "classify", *map(str, files), "--json"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "anhuan", "bounce", "classify", *map(str, files), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return ran.returncode, json.loads(ran.stdout), ran.stderr
 

@@ -64,10 +64,11 @@ class Campaign(models.Model):
 class OutboxItem(models.Model):
     """One message to one customer by one channel.
 
-    `attempt_id` is the id the gate, the permit and the channel know it by, and names nobody: it leaves the house. A later try of one that never left has another. `debts`
-    are the accounts it is about. `not_before` is when it may leave; `tries` counts those that are proven never to have left.
-    `worker` is the sender that has it, whose lock PostgreSQL drops with its connection. `code` says why it ended as it did:
-    a rule's id, the other side's word, a reason of ours. What was sent, and to where, stands in `Said` under its id.
+    `attempt_id` is the id the gate, the permit and the channel know it by, and names nobody: it leaves the house. A later try of
+    one that never left has another. `debts` are the accounts it is about. `not_before` is when it may leave; `tries` counts those
+    that are proven never to have left. `worker` is the sender that has it, whose lock PostgreSQL drops with its connection. `code`
+    says why it ended as it did: a rule's id, the other side's word, a reason of ours. What was sent, and to where, stands in `Said`
+    under its id.
     """
 
     item_id = models.UUIDField(primary_key=True)
