@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from tests.records import desk
@@ -14,10 +15,11 @@ from anhuan.acts.staff import create_staff
 from anhuan.core.facts import Attempt
 from anhuan.core.vocabulary import Channel, NightStatus, Party, Purpose
 from anhuan.records.case import Case
+from anhuan.records.contact import Contact
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.identity import keyring
 from anhuan.records.night import Night
-from anhuan.records.outbox import Campaign
+from anhuan.records.outbox import Campaign, OutboxItem
 from anhuan.records.staff import Staff
 from anhuan.records.strategy import Proposal
 from anhuan.rulebook import letters
@@ -97,14 +99,34 @@ def mailed(number: int) -> tuple[str, str]:
         sealed=ring.seal("contact_point", [str(point_id)], [json.dumps([address, "", "contract"]).encode()])[0],
         value_index=ring.index("email", address),
     )  # fmt: skip
+    return customer_id, _begun(number, Channel.EMAIL, point_id, includes_opt_out=True)
+
+
+def called(number: int) -> tuple[str, str]:
+    """A customer who is being called, as a campaign's message: she, and the attempt it is."""
+    customer_id = customer(number)
+    point_id = ContactPoint.objects.get(customer_id=customer_id).point_id
+    attempt = _begun(number, Channel.CALL, point_id, recorded=True)
+    campaign = Campaign.objects.create(
+        campaign_id=uuid4(), business_date=DAY, channel="call", wording="w", team="robot", begins_at=MORNING, made_at=MORNING
+    )
+    OutboxItem.objects.create(
+        item_id=uuid4(), campaign=campaign, customer_id=customer_id, attempt_id=attempt, purpose="", state="started",
+        not_before=MORNING, changed_at=MORNING, contact_id=Contact.objects.get(customer_id=customer_id).contact_id,
+    )  # fmt: skip
+    return customer_id, attempt
+
+
+def _begun(number: int, channel: Channel, point_id: UUID, **told: Any) -> str:
+    customer_id = f"C{number:08d}"
     attempt = Attempt(
-        id=f"m:{number}", channel=Channel.EMAIL, party=Party.DEBTOR, purpose=Purpose.COLLECT, point=str(point_id),
-        debts=frozenset({customer_id.replace("C", "A")}), identifies_institution=True, includes_opt_out=True, automated=True,
-        says=frozenset(), private_device=False,
+        id=f"m:{number}", channel=channel, party=Party.DEBTOR, purpose=Purpose.COLLECT, point=str(point_id),
+        debts=frozenset({customer_id.replace("C", "A")}), identifies_institution=True, automated=True, says=frozenset(),
+        private_device=False, **told,
     )  # fmt: skip
     started = dispatch.start(customer_id, attempt, law=law.in_force(MORNING), at=MORNING, by="t")
     assert isinstance(started, dispatch.Started), started
-    return customer_id, attempt.id
+    return attempt.id
 
 
 def item_of(customer_id: str) -> UUID:

@@ -21,6 +21,7 @@ from anhuan.inbound import signed
 from anhuan.inbound.signed import new_secret, signature
 from anhuan.records.circumstance import PointFinding
 from anhuan.records.consent import OptOut
+from anhuan.records.contact import Contact
 from anhuan.records.events import Event
 from anhuan.records.outbox import ItemState, OutboxItem
 
@@ -100,6 +101,17 @@ def test_figures_are_told_to_whoever_shows_the_token_and_name_nobody() -> None:
     assert 'anhuan_outbox_messages{channel="sms",state="waiting"} 2.0' in told
     assert "anhuan_last_night_days 1.0" in told
     assert "C00000001" not in told
+
+
+def test_a_dialler_tells_how_a_call_went_and_what_its_keys_meant() -> None:
+    new_secret("calls")
+    customer, attempt = outgoing.called(1)
+    told = {"calls": [{"attempt_id": attempt, "line_result": "connected", "meant": "wrong_person", "at": MORNING.isoformat()}]}
+    assert post("calls", told) == (200, {"taken": 1})
+    call = Contact.objects.get(direction="outbound")
+    assert (call.state, call.line_result) == ("completed", "connected")
+    assert [(f.customer_id, f.kind) for f in PointFinding.objects.all()] == [(customer, "wrong_number")]
+    assert post("calls", {"calls": [{"attempt_id": attempt, "line_result": "fine"}]}, id_="m2")[0] == 422
 
 
 # --- links of mails -----------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def outbox_stop(
 
 
 @hooks_app.command("secret")
-def hooks_secret(source: Annotated[str, typer.Argument(help="receipts, replies, bounces or payments.")]) -> None:
+def hooks_secret(source: Annotated[str, typer.Argument(help="receipts, calls, replies, bounces or payments.")]) -> None:
     """Make the secret a machine signs with, in place of the one it had, and print it once."""
     start()
     from anhuan.inbound import signed

@@ -1,4 +1,4 @@
-"""`POST /hooks/receipts`, `/hooks/replies`, `/hooks/bounces`, `/hooks/payments`: what machines tell (`docs/webhooks.md`).
+"""`POST /hooks/receipts`, `/hooks/calls`, `/hooks/replies`, `/hooks/bounces`, `/hooks/payments`: what machines tell (`docs/webhooks.md`).
 
 Knows the JSON of each. A batch is taken whole or not at all, and a field that cannot be read is named.
 """
@@ -18,9 +18,9 @@ from django.conf import settings
 from anhuan.acts import payment, receipts
 from anhuan.acts.dispatch import carriers
 from anhuan.channels.email import bounces
-from anhuan.channels.transport import Delivery, Inbound, Receipt
+from anhuan.channels.transport import Call, Delivery, Inbound, Receipt
 from anhuan.core.money import minor_digits
-from anhuan.core.vocabulary import Channel
+from anhuan.core.vocabulary import Channel, LineResult, Outcome
 from anhuan.inbound.signed import Unreadable, signed
 
 T = TypeVar("T")
@@ -40,6 +40,29 @@ def hear_receipts(body: bytes, at: datetime) -> dict[str, Any]:
             at=_read(told, "at", _instant, default=None),
         )
         for told in _list(body, "receipts")
+    ]
+    return {"taken": receipts.settle(heard, at=at)}
+
+
+@signed("calls")
+def hear_calls(body: bytes, at: datetime) -> dict[str, Any]:
+    """`{"calls": [{"attempt_id", "line_result", "outcome", "meant", "at"}]}`, of a dialler of the bank's; how many were ours.
+
+    `meant`: the intent of the keys that were pressed, as `anhuan reply intent` names it.
+    """
+    heard = [
+        Receipt(
+            attempt_id=_text(told, "attempt_id", most=200),
+            delivery=Delivery.TAKEN,
+            code=_text(told, "code", most=80, default=""),
+            at=_read(told, "at", _instant, default=None),
+            call=Call(
+                line_result=_read(told, "line_result", LineResult),
+                outcome=_read(told, "outcome", Outcome, default=None),
+                meant=_text(told, "meant", most=30, default=""),
+            ),
+        )
+        for told in _list(body, "calls")
     ]
     return {"taken": receipts.settle(heard, at=at)}
 

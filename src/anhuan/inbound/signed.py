@@ -28,7 +28,7 @@ from django.views.decorators.csrf import csrf_exempt
 from anhuan import clock
 from anhuan.records.outbox import Hook
 
-SOURCES = ("receipts", "replies", "bounces", "payments")
+SOURCES = ("receipts", "replies", "bounces", "payments", "calls")
 """The machines that may speak, each with a secret of its own."""
 LARGEST = 1 << 20
 """Bytes of a message: a bounce brings the mail it is about."""
