@@ -1,4 +1,6 @@
-"""Sends what is in the outbox and, at the given instant, dies by SIGKILL: `python killed_sender.py fill N | more N | send [INSTANT] | state`.
+"""Sends what is in the outbox and, at the given instant, dies by SIGKILL.
+
+`python killed_sender.py fill N | more N | send [INSTANT] | slowly | state`
 
 An instant is any moment at which the process is about to talk to the database, has just committed, or is about to make a file
 durable. Every attempt handed to the channel goes to `handed.log` of the home first, for the sandbox itself takes one only once.
@@ -11,7 +13,9 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ call_command("migrate", verbosity=0, interactive=False)
 from tests.flows import outgoing  # noqa: E402
 
 from anhuan import clock  # noqa: E402
+from anhuan.acts import sending as acts  # noqa: E402
 from anhuan.channels.sandbox.transport import Sandbox  # noqa: E402
 from anhuan.clockwork import sending  # noqa: E402
 from anhuan.records.contact import Contact, Permit  # noqa: E402
@@ -49,7 +54,7 @@ def more(number: int) -> None:
     outgoing.night([outgoing.customer(100 + n) for n in range(number)], team="second")
 
 
-def send(deadly: int | None) -> None:
+def send(deadly: int | None, *, slowly: bool = False) -> None:
     instants = itertools.count(1)
 
     def instant() -> None:
@@ -64,12 +69,15 @@ def send(deadly: int | None) -> None:
         return wrapped
 
     hand_over = Sandbox._hand_over
+    if slowly:
+        acts.begin = partial(acts.begin, size=1)
 
     def logged(self: Sandbox, batch: Mapping[str, Any]) -> Iterator[Any]:
         with (home / "handed.log").open("a") as log:
             log.writelines(f"{attempt}\n" for attempt in batch)
             log.flush()
             os.fsync(log.fileno())
+        time.sleep(0.5 if slowly else 0)
         return hand_over(self, batch)
 
     Sandbox._hand_over = logged  # type: ignore[method-assign]
@@ -96,6 +104,8 @@ match sys.argv[1:]:
         fill(int(number))
     case ["more", number]:
         more(int(number))
+    case ["slowly"]:
+        send(None, slowly=True)
     case ["send", *deadly]:
         send(int(deadly[0]) if deadly else None)
     case ["state"]:

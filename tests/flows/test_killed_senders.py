@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.flows.test_killed_nights import run_python, wait_for_stop
+from tests.flows.test_killed_nights import HERE, run_python, wait_for_stop
+
+from anhuan.clockwork.sending import EXIT_LOST
 
 CUSTOMERS = 6
 
@@ -40,18 +47,23 @@ def copy(home: Path, to: Path) -> None:
     shutil.copytree(home, to, symlinks=True, ignore=shutil.ignore_patterns("*.sock", ".s.PGSQL*", "postmaster.pid"))
 
 
-def check_kill(filled: dict[str, Any], home: Path, instant: int) -> None:
-    copy(filled["home"], home)
-    killed = run_python(home, "killed_sender.py", "send", str(instant))
-    assert killed.returncode == -9, (killed.returncode, killed.stdout, killed.stderr)
+def check_end(home: Path) -> None:
+    """Nothing was handed over twice, and whatever may have left has a contact that counts, and the permit it used."""
     run(home, "send")
     end = state(home)
     assert [attempt for attempt, times in Counter(end["handed"]).items() if times > 1] == []
     assert set(end["items"].values()) <= {"sent", "unknown"}
     assert len(end["items"]) == CUSTOMERS
-    for attempt, became in end["items"].items():  # whatever may have left has a contact that counts, and a permit it used
+    for attempt, became in end["items"].items():
         assert end["contacts"][end["permits"][attempt]] == {"sent": "completed", "unknown": "unknown"}[became]
     assert set(end["handed"]) <= set(end["permits"])
+
+
+def check_kill(filled: dict[str, Any], home: Path, instant: int) -> None:
+    copy(filled["home"], home)
+    killed = run_python(home, "killed_sender.py", "send", str(instant))
+    assert killed.returncode == -9, (killed.returncode, killed.stdout, killed.stderr)
+    check_end(home)
 
 
 def test_a_killed_sender_sends_nothing_twice_and_loses_nothing(filled: dict[str, Any], tmp_path: Path) -> None:
@@ -64,3 +76,23 @@ def test_a_sender_may_be_killed_at_any_instant(filled: dict[str, Any], tmp_path:
         home = tmp_path / f"home{instant}"
         check_kill(filled, home, instant)
         shutil.rmtree(home)
+
+
+@pytest.mark.slow
+def test_a_database_killed_in_mid_campaign_ends_the_sender_and_loses_nothing(filled: dict[str, Any], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    copy(filled["home"], home)
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
+    sender = subprocess.Popen(
+        [sys.executable, HERE / "killed_sender.py", "slowly"],
+        env=environment | {"ANHUAN_HOME": str(home)},
+        stderr=subprocess.DEVNULL,
+    )
+    log = home / "handed.log"
+    hurry = time.monotonic() + 60
+    while time.monotonic() < hurry and not (log.exists() and len(log.read_text().split()) >= 2):
+        time.sleep(0.05)
+    (pid_file,) = home.rglob("postmaster.pid")
+    os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+    assert sender.wait(60) == EXIT_LOST
+    check_end(home)

@@ -7,6 +7,7 @@ many jobs at a time as it is given; several processes share a campaign without m
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ from anhuan.records.outbox import Campaign
 logger = logging.getLogger(__name__)
 
 ACTOR = "system:sender"
+EXIT_LOST = 75
+"""How a sender ends that PostgreSQL no longer sees; whoever watches over processes starts it again."""
 JOURNALS = "spool"
 """The folder of the home where senders write down what they hear."""
 _HEALTH_EVERY = 2.0
@@ -160,8 +163,6 @@ def _run(sender: Sender, *, wait: bool, concurrency: int) -> None:
         logger.info("asked to stop")
     finally:
         signal.signal(signal.SIGTERM, before)
-    if not sender.number.holds():
-        raise ConnectionError("the line to PostgreSQL broke")
 
 
 def _look_after(sender: Sender) -> None:
@@ -170,8 +171,7 @@ def _look_after(sender: Sender) -> None:
         turn += 1
         if not sender.number.holds():
             logger.error("PostgreSQL dropped this sender: it ends, and what it had started is for others to resolve")
-            signal.raise_signal(signal.SIGTERM)
-            return
+            os._exit(EXIT_LOST)  # at once, as a kill would: an orderly end would wait for PostgreSQL
         try:
             close_old_connections()
             sender.look_after() if turn % _LOOK_EVERY == 0 else sender.tell_health()
