@@ -254,7 +254,7 @@ def test_every_page_speaks_one_language(
         assert not [text for lang, text in texts if lang == tag and wrong.search(text)], name
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_to_complain_of(sit: Callable[..., Page], desk: Desk, cases: dict[str, str], theme: str) -> None:
     page = sit(theme=theme, language="en" if theme == "light" else "zh-hans")
     for name, address in (PAGES if theme == "light" else FULLEST).items():
@@ -279,6 +279,7 @@ def _complaints(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_nothing_sticks_out_and_no_page_breaks_the_policy(
     sit: Callable[..., Page], desk: Desk, cases: dict[str, str], witness: Witness
 ) -> None:

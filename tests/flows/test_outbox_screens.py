@@ -74,7 +74,7 @@ def test_the_phone_answers_and_the_case_shows_what_was_said_and_what_came_of_it(
     expect(page.locator(".happenings")).to_contain_text("message")
 
 
-@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.slow), "zh-hans"])
 def test_the_pages_of_the_outbox_are_for_everybody(browser: Browser, desk: Desk, language: str) -> None:
     page = sit_down(browser, desk, witness=Witness(), language=language, theme="dark" if language == "en" else "light")
     for address in PAGES:

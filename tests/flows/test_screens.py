@@ -447,7 +447,7 @@ def test_the_theme_is_chosen_and_kept(page: Page, desk: Desk) -> None:
     assert page.locator("html").get_attribute("data-bs-theme") == "light"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_to_complain_of(sit: Callable[..., Page], desk: Desk, theme: str) -> None:
     page = sit(theme=theme, language="en" if theme == "light" else "zh-hans")
     for name, address in addresses(desk).items():

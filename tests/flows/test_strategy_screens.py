@@ -378,7 +378,9 @@ _TEXTS = """() => {
 }"""
 
 
-@pytest.mark.parametrize(("language", "tag", "theme"), [("en", "en", "dark"), ("zh-hans", "zh-CN", "light")])
+@pytest.mark.parametrize(
+    ("language", "tag", "theme"), [pytest.param("en", "en", "dark", marks=pytest.mark.slow), ("zh-hans", "zh-CN", "light")]
+)
 def test_every_page_speaks_one_language_to_everyone_within_the_policy(
     sit: Callable[..., Page], desk: Desk, story: dict[str, str], witness: Witness, language: str, tag: str, theme: str
 ) -> None:

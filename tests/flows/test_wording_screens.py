@@ -131,7 +131,7 @@ def test_a_disclosure_that_is_taken_out_is_missed(sit: Callable[..., Page], desk
     expect(page.locator(".found")).to_contain_text("未载明“法律依据”")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_and_nothing_sticks_out(sit: Callable[..., Page], desk: Desk, theme: str) -> None:
     page = sit(theme=theme, language="en" if theme == "light" else "zh-hans")
     page.goto(f"{desk.address}/wordings/")
