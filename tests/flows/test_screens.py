@@ -481,6 +481,7 @@ def _complaints(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_nothing_sticks_out_from_a_small_desk_to_a_wall(sit: Callable[..., Page], desk: Desk) -> None:
     for language in ("en", "zh-hans"):
         page = sit(language=language)
