@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 from tests.flows import outgoing
 from tests.flows.outgoing import MORNING
 from tests.records import desk
 
 from anhuan import clock
 from anhuan.acts import hold, law, outbox, receipts, sending
+from anhuan.acts.dispatch.carriers import ChannelsRefused
+from anhuan.acts.staff import create_staff
 from anhuan.channels.sandbox.folder import outbox as posted
 from anhuan.channels.transport import Delivery, Inbound, Receipt
 from anhuan.clockwork.hearing import Ears, settle_left
@@ -29,6 +33,7 @@ from anhuan.records.events import Event
 from anhuan.records.night import Night
 from anhuan.records.outbox import Campaign, ItemState, OutboxItem
 from anhuan.records.outbox import Receipt as Kept
+from anhuan.records.staff import Staff
 from anhuan.records.strategy import Proposal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -230,3 +235,53 @@ def test_what_a_dead_sender_heard_is_settled_by_the_next_and_a_torn_line_is_left
     assert settle_left(tmp_path, lives=lambda _: False, by="t") == 1
     assert set(states().values()) == {ItemState.DELIVERED}
     assert list(tmp_path.iterdir()) == []
+
+
+# --- what goes wrong, and who may not -----------------------------------------------------------------------------
+
+
+def test_two_senders_at_once_share_a_campaign_and_send_nothing_twice(tmp_path: Path) -> None:
+    campaign = outgoing.night([outgoing.customer(n) for n in range(120)])
+    taken: list[int] = []
+
+    def work(place: Path) -> None:
+        with opened(place) as one:
+            taken.append(one.campaign(campaign.pk))
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[tmp_path / name]) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == 120
+    assert set(states().values()) == {ItemState.SENT}
+    left = [each.attempt_id for name in ("a", "b") for each in posted(tmp_path / name / "sandbox")]
+    assert len(left) == len(set(left)) == 120
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["sms: {transport: pigeon}", "sms: {transport: smpp, host: h}", "fax: {transport: smpp}", "sms: [", "email: {transport: smtp, host: h}"],
+)  # fmt: skip
+def test_a_file_of_channels_that_cannot_be_used_says_so(tmp_path: Path, told: str) -> None:
+    (tmp_path / "channels.yaml").write_text(told + "\n")
+    with pytest.raises(ChannelsRefused) as refused, opened(tmp_path) as one:
+        one.carriers.of(Channel.EMAIL if told.startswith("email") else Channel.SMS)
+    assert "channels.yaml" in refused.value.en
+    assert "channels.yaml" in refused.value.zh
+
+
+def test_an_auditor_stops_nothing_and_reads_no_message(sender: Sender) -> None:
+    campaign = outgoing.night([outgoing.customer(1)])
+    sender.campaign(campaign.pk)
+    create_staff(username="aud", password="correct horse battery", role="auditor", language="en", at=MORNING, by="t")
+    client = Client()
+    assert client.get("/outbox/").status_code == 302
+    client.force_login(Staff.objects.get(username="aud"))
+    assert client.get("/outbox/").status_code == 200
+    assert client.post(f"/outbox/{campaign.pk}/stop/").status_code == 403
+    assert client.post(f"/message/{OutboxItem.objects.get().pk}/").status_code == 403
+    assert client.get("/sandbox/").status_code == 403
+    assert client.post("/sandbox/answer/", {"m": "x", "text": "T"}).status_code == 403
+    assert Campaign.objects.get().stopped_at is None

@@ -32,7 +32,10 @@ def work(
     for channel, (name, _) in told.items():
         if name != "sandbox":
             say(f"anhuan: WARNING: {channel.value} reaches real people, by {name}")
-    sending.work(home(), until_idle=until_idle, concurrency=concurrency)
+    try:
+        sending.work(home(), until_idle=until_idle, concurrency=concurrency)
+    except ChannelsRefused as refused:
+        usage("channels_refused", refused.zh, refused.en, as_json=False)
 
 
 @outbox_app.command("list")

@@ -120,13 +120,24 @@ class Carriers:
         name, told = self._told.get(channel, (SANDBOX, {}))
         key = SANDBOX if name == SANDBOX else channel.value
         if key not in self._open:
-            carrier = self._sandbox() if name == SANDBOX else _MAKERS[channel, name](told, self.clock)
+            carrier = self._sandbox() if name == SANDBOX else self._made(channel, name, told)
             if name != SANDBOX:
                 logger.warning("%s goes to real people: it is carried by %s", channel.value, name)
             carrier.listen(self.on_receipt, self.on_inbound)
             carrier.open()
             self._open[key] = carrier
         return self._open[key]
+
+    def _made(self, channel: Channel, name: str, told: Mapping[str, Any]) -> Transport:
+        """A real transport, or ChannelsRefused where it is told what it cannot use."""
+        try:
+            return _MAKERS[channel, name](told, self.clock)
+        except (ValueError, TypeError, KeyError, OSError) as wrong:
+            file = self.home / FILE
+            raise ChannelsRefused(
+                f"{file}：{channel.value}（{name}）无法使用：{wrong}",
+                f"{file}: {channel.value} ({name}) cannot be used: {wrong}",
+            ) from None
 
     def _sandbox(self) -> Transport:
         return Sandbox(self.home / SANDBOX, clock=self.clock)
