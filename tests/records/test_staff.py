@@ -62,8 +62,12 @@ def test_a_user_name_is_taken_once() -> None:
 @pytest.mark.parametrize(
     ("role", "rights"),
     [
-        ("operations", {"read", "reveal", "sign"}),
-        ("compliance", {"read", "reveal", "sign"}),
+        ("collector", {"read", "reveal", "work"}),
+        ("senior", {"read", "reveal", "work"}),
+        ("supervisor", {"read", "reveal", "work", "grant", "supervise"}),
+        ("strategy", {"read", "sign"}),
+        ("operations", {"read", "reveal", "sign", "post", "people"}),
+        ("compliance", {"read", "reveal", "sign", "decide"}),
         ("auditor", {"read"}),
         ("", set()),
     ],
@@ -76,5 +80,5 @@ def test_a_role_lets_its_bearer_do_what_the_table_says_while_she_is_here(role: s
 
 def test_every_role_has_its_line_in_the_table_and_its_word_on_the_pages() -> None:
     assert RIGHTS.keys() == set(Role.values) == words.LABELS["role"].keys()
-    assert roles_that_may(Right.REVEAL) == {"operations", "compliance"}
+    assert roles_that_may(Right.GRANT) == {"supervisor"}
     assert take_in(role="compliance") is None

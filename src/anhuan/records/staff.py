@@ -18,11 +18,21 @@ class Right(StrEnum):
     READ = "read"  # cases, nights, conduct and the rulebook; personal data masked
     REVEAL = "reveal"  # personal data in clear for a moment, given a reason, which is remembered
     SIGN = "sign"  # draw up strategies and wordings, and approve what another has drawn up
+    WORK = "work"  # take cases from the worklist, contact, note, promise and agree, each as far as one's authority goes
+    GRANT = "grant"  # be the second to approve a plan, deferral or waiver beyond the authority of whoever negotiated it
+    SUPERVISE = "supervise"  # the wall, reassignment, quality checks and coaching
+    DECIDE = "decide"  # the outcome of disputes, hardship and complaints
+    POST = "post"  # payments: import, match, suspense
+    PEOPLE = "people"  # take in staff, change roles, teams and skills, end sessions
 
 
 class Role(models.TextChoices):
     """What somebody is in the bank; what that lets her do stands in `RIGHTS` alone."""
 
+    COLLECTOR = "collector", _("Collector")
+    SENIOR = "senior", _("Senior collector")
+    SUPERVISOR = "supervisor", _("Supervisor")
+    STRATEGY = "strategy", _("Strategy analyst")
     OPERATIONS = "operations", _("Operations")
     COMPLIANCE = "compliance", _("Compliance")
     AUDITOR = "auditor", _("Auditor")
@@ -30,8 +40,12 @@ class Role(models.TextChoices):
 
 RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
     {
-        Role.OPERATIONS: frozenset({Right.READ, Right.REVEAL, Right.SIGN}),
-        Role.COMPLIANCE: frozenset({Right.READ, Right.REVEAL, Right.SIGN}),
+        Role.COLLECTOR: frozenset({Right.READ, Right.REVEAL, Right.WORK}),
+        Role.SENIOR: frozenset({Right.READ, Right.REVEAL, Right.WORK}),
+        Role.SUPERVISOR: frozenset({Right.READ, Right.REVEAL, Right.WORK, Right.GRANT, Right.SUPERVISE}),
+        Role.STRATEGY: frozenset({Right.READ, Right.SIGN}),
+        Role.OPERATIONS: frozenset({Right.READ, Right.REVEAL, Right.SIGN, Right.POST, Right.PEOPLE}),
+        Role.COMPLIANCE: frozenset({Right.READ, Right.REVEAL, Right.SIGN, Right.DECIDE}),
         Role.AUDITOR: frozenset({Right.READ}),
     }
 )

@@ -10,6 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy as _in
 
+from anhuan.records.staff import Role
+
 Label = str | Promise
 
 LABELS: dict[str, dict[str, Label]] = {
@@ -454,7 +456,7 @@ LABELS: dict[str, dict[str, Label]] = {
         "withdrawn": _("Withdrawn"),
     },
     "handled_by": {"in_house": _("in-house"), "outside": _("outside agency")},
-    "role": {"operations": _("Operations"), "compliance": _("Compliance"), "auditor": _("Auditor")},
+    "role": dict(Role.choices),
     "language": {"zh-CN": _("Chinese"), "en": _("English")},
 }
 

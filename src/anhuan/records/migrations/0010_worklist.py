@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [("records", "0009_people")]
+    operations: ClassVar = []
