@@ -8,6 +8,7 @@ shift.
 from __future__ import annotations
 
 import calendar
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -112,10 +113,14 @@ class Overpaid(ValueError):
         self.owed_minor = owed_minor
 
 
-def schedule(terms: Terms) -> list[Row]:
-    """The rows of a plan. Overpaid where a custom payment exceeds what is owed; OverflowError for dates after 9999."""
-    dues = [terms.frequency.due(terms.first_due, number) for number in range(terms.instalments)]
-    factors = [terms.annual_rate * part for part in _parts_of_years(terms, dues)]
+def schedule(terms: Terms, *, dues: list[date] | None = None) -> list[Row]:
+    """The rows of a plan. Overpaid where a custom payment exceeds what is owed; OverflowError for dates after 9999.
+
+    `dues` are due dates that were moved, interest with them; by default they are those of the frequency.
+    """
+    moved = dues is not None
+    dues = dues or [terms.frequency.due(terms.first_due, number) for number in range(terms.instalments)]
+    factors = [terms.annual_rate * part for part in _parts_of_years(terms, dues, moved=moved)]
     wanted = _wanted(terms, factors)
     fee = rounded(terms.principal_minor * terms.fee_rate, terms.rounding)
     rows: list[Row] = []
@@ -171,11 +176,11 @@ def rounded(exact: Fraction, rounding: Rounding) -> int:
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-def _parts_of_years(terms: Terms, dues: list[date]) -> list[Fraction]:
-    """Each period as a part of a year, by the day count; the first runs from the start of the plan."""
+def _parts_of_years(terms: Terms, dues: list[date], *, moved: bool) -> list[Fraction]:
+    """Each period as a part of a year, by the day count; the first runs from the start of the plan. Periods that count as such do not move."""
     if terms.day_count is DayCount.PERIODIC:
         return [terms.frequency.of_a_year] * len(dues)
-    if terms.day_count is DayCount.THIRTY_360 and terms.frequency.months:
+    if terms.day_count is DayCount.THIRTY_360 and terms.frequency.months and not moved:
         # Every month is a twelfth, also one whose due date was drawn back to the end of February.
         return [_thirty_360(terms.start, terms.first_due), *[terms.frequency.of_a_year] * (len(dues) - 1)]
     measure = _MEASURES[terms.day_count]
@@ -222,10 +227,23 @@ _MEASURES = {
 
 def effective_annual_rate(terms: Terms, rows: list[Row]) -> Decimal:
     """The internal rate of the principal against the payments, over actual days by 365, compounded yearly; a fraction."""
-    flows = [((row.due - terms.start).days, row.payment_minor) for row in rows if row.payment_minor]
+    return yearly_rate(
+        terms.principal_minor, [((row.due - terms.start).days, row.payment_minor) for row in rows if row.payment_minor]
+    )
+
+
+def yearly_rate(lent_minor: int, flows: Sequence[tuple[int, int]]) -> Decimal:
+    """The rate at which payments, each so many days later and in order, are worth what was lent; yearly, a fraction. NoRate."""
+    gaps = [after - before for before, after in pairwise([0, *(days for days, _ in flows)])]
 
     def short_by(daily: Decimal) -> Decimal:
-        return terms.principal_minor - sum((paid / (1 + daily) ** days for days, paid in flows), Decimal(0))
+        # Few gaps differ, so their powers are found once and multiplied along the way.
+        shrinks = {gap: (1 + daily) ** -gap for gap in set(gaps)}
+        worth, factor = Decimal(0), Decimal(1)
+        for gap, (_, paid) in zip(gaps, flows, strict=True):
+            factor *= shrinks[gap]
+            worth += paid * factor
+        return lent_minor - worth
 
     daily = rate_where_nil(short_by, first_guess=Decimal("0.0005"))
     return (1 + daily) ** 365 - 1
