@@ -362,7 +362,7 @@ def _promise(run: _Import, row: Row) -> tuple[type[models.Model], Row]:
     return Promise, {
         "promise_id": _key("promises", row), "customer_id": row["customer_id"], "account_id": row.get("account_id", ""),
         "amount_minor": row["amount_minor"], "currency": row["currency"], "due_on": row["due_on"],
-        "state": row.get("state", "open"), "at": row["at"], "recorded_at": run.at, "by": run.by,
+        "state": row.get("state", "open"), "at": row["at"], "recorded_at": run.at, "updated_at": run.at, "by": run.by,
     }  # fmt: skip
 
 

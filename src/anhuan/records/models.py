@@ -15,14 +15,17 @@ from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
 from anhuan.records.outbox import Campaign, ChannelHealth, Hook, OutboxItem, Receipt, Reply
 from anhuan.records.payment import Payment, PaymentNotice
+from anhuan.records.plan import Approval, Instalment, Plan, Waiver
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff
 from anhuan.records.strategy import Proposal, Simulation, StrategyVersion
 from anhuan.records.wording import WordingVersion
+from anhuan.records.worklist import Reassignment, WorkItem, WorkShare
 
 __all__ = [
     "Account",
     "Agency",
+    "Approval",
     "BadTime",
     "BucketSpan",
     "Campaign",
@@ -39,6 +42,7 @@ __all__ = [
     "Event",
     "Hold",
     "Hook",
+    "Instalment",
     "Night",
     "NightStep",
     "OptOut",
@@ -48,9 +52,11 @@ __all__ = [
     "Permit",
     "PersonFinding",
     "PlaceBar",
+    "Plan",
     "PointFinding",
     "Promise",
     "Proposal",
+    "Reassignment",
     "Receipt",
     "Refusal",
     "Reply",
@@ -61,5 +67,8 @@ __all__ = [
     "Staff",
     "StrategyVersion",
     "TimeBlock",
+    "Waiver",
     "WordingVersion",
+    "WorkItem",
+    "WorkShare",
 ]
