@@ -123,6 +123,7 @@ fmt: setup  ## put every file in shape
 reference: setup  ## write the generated pages of docs/reference from the code and the statutes
 	$(BIN)/python -m anhuan.settings reference > docs/reference/settings.md
 	$(BIN)/anhuan rules reference > docs/reference/rules.md
+	$(BIN)/anhuan codes --reference > docs/reference/codes.md
 
 screenshots: setup browser  ## draw the pages of the demonstration anew
 	$(BIN)/python tools/screenshots.py

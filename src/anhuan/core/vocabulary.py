@@ -275,6 +275,7 @@ class Covers(StrEnum):
     MEDIUM = "medium"
     ARTIFICIAL_VOICE = "artificial_voice"
     THIRD_PARTY = "third_party"
+    SENSITIVE_NOTE = "sensitive_note"  # lifts no rule of the gate: a note of health or the like may be kept (PIPL, Arts. 28-29)
 
 
 class HoldKind(StrEnum):
@@ -289,6 +290,7 @@ class HoldKind(StrEnum):
     ADVISER_PLAN = "adviser_plan"
     HARDSHIP = "hardship"
     LITIGATION = "litigation"
+    PAYMENT_CHECK = "payment_check"
 
 
 class Route(StrEnum):

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from anhuan.records.account import Account
 from anhuan.records.agency import Agency
+from anhuan.records.call import Call, Telephone
 from anhuan.records.case import BucketSpan, Case, CaseBefore, CaseFigures
 from anhuan.records.circumstance import Circumstance, PersonFinding, PointFinding
 from anhuan.records.consent import BadTime, CeaseNotice, Consent, OptOut, PlaceBar, Revocation, TimeBlock
 from anhuan.records.contact import Contact, Permit, Refusal
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.events import Event
+from anhuan.records.extract import Change, Extract
+from anhuan.records.grant import CaseGrant
 from anhuan.records.hold import Hold
 from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
+from anhuan.records.note import Note
 from anhuan.records.outbox import Campaign, ChannelHealth, Hook, OutboxItem, Receipt, Reply
-from anhuan.records.payment import Payment, PaymentNotice
+from anhuan.records.payment import (
+    Paid,
+    Payment,
+    PaymentAllocation,
+    PaymentEntry,
+    PaymentFinding,
+    PaymentImport,
+    PaymentKey,
+    Posting,
+)
+from anhuan.records.payment_suspense import Suspense, SuspenseCandidate
 from anhuan.records.plan import Approval, Instalment, Plan, Waiver
 from anhuan.records.promise import Promise
-from anhuan.records.staff import Staff
+from anhuan.records.sign_in import RecoveryCode, SecondFactor, SignIn
+from anhuan.records.staff import Staff, Team
 from anhuan.records.strategy import Proposal, Simulation, StrategyVersion
+from anhuan.records.viewing import Viewing
 from anhuan.records.wording import WordingVersion
 from anhuan.records.worklist import Reassignment, WorkItem, WorkShare
 
@@ -28,11 +44,14 @@ __all__ = [
     "Approval",
     "BadTime",
     "BucketSpan",
+    "Call",
     "Campaign",
     "Case",
     "CaseBefore",
     "CaseFigures",
+    "CaseGrant",
     "CeaseNotice",
+    "Change",
     "ChannelHealth",
     "Circumstance",
     "Consent",
@@ -40,33 +59,49 @@ __all__ = [
     "ContactPoint",
     "Customer",
     "Event",
+    "Extract",
     "Hold",
     "Hook",
     "Instalment",
     "Night",
     "NightStep",
+    "Note",
     "OptOut",
     "OutboxItem",
+    "Paid",
     "Payment",
-    "PaymentNotice",
+    "PaymentAllocation",
+    "PaymentEntry",
+    "PaymentFinding",
+    "PaymentImport",
+    "PaymentKey",
     "Permit",
     "PersonFinding",
     "PlaceBar",
     "Plan",
     "PointFinding",
+    "Posting",
     "Promise",
     "Proposal",
     "Reassignment",
     "Receipt",
+    "RecoveryCode",
     "Refusal",
     "Reply",
     "Revocation",
     "Said",
+    "SecondFactor",
     "SetAsideRow",
+    "SignIn",
     "Simulation",
     "Staff",
     "StrategyVersion",
+    "Suspense",
+    "SuspenseCandidate",
+    "Team",
+    "Telephone",
     "TimeBlock",
+    "Viewing",
     "Waiver",
     "WordingVersion",
     "WorkItem",

@@ -275,6 +275,7 @@ LABELS: dict[str, dict[str, Label]] = {
         "adviser_plan": _("Plan with a debt adviser"),
         "hardship": _("Hardship"),
         "litigation": _("Litigation"),
+        "payment_check": _("Payment being checked"),
     },
     "covers": {
         "hours": _in("covers", "contact at unusual hours"),
@@ -283,6 +284,7 @@ LABELS: dict[str, dict[str, Label]] = {
         "medium": _in("covers", "this medium"),
         "artificial_voice": _in("covers", "an artificial voice"),
         "third_party": _in("covers", "contact with a third person"),
+        "sensitive_note": _in("covers", "keeping a note of health or the like"),
     },
     "person": {
         "known": _("A third person became known."),
