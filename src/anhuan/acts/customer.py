@@ -5,13 +5,14 @@ Knows the lock and the chain. A customer without a case is remembered in the cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from anhuan.records import events, facts
 from anhuan.records.facts import Known
@@ -62,3 +63,37 @@ def held_and_known(customer_id: str, *, back: timedelta, at: datetime, by: str) 
 def not_before(last: datetime | None, at: datetime) -> datetime:
     """The instant of an act: that of the customer's last event where the act took its own while it waited for her."""
     return last if last is not None and at < last <= at + _OVERTAKEN else at
+
+
+# --- many customers -----------------------------------------------------------------------------------------------
+
+
+def hold_many(customers: Sequence[str]) -> None:
+    """Nobody else writes of these customers until the transaction ends; in the order of their ids, so that two never cross."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT records_customer_hold(c) FROM (SELECT c FROM unnest(%s::text[]) u (c) ORDER BY c COLLATE "C") held',
+            [list(customers)],
+        )
+
+
+def remember_many(told: Mapping[str, Sequence[Mapping[str, Any]]], kind: str, name: str, *, at: datetime, by: str) -> None:
+    """One event of `kind` for each customer, `{name: what is told of her}`; in the chain of the house for who has no case."""
+    if not told:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'CREATE TEMPORARY TABLE remembered (chain varchar(32) COLLATE "C", kind varchar(40), body jsonb) ON COMMIT DROP'
+        )
+        with cursor.copy("COPY remembered FROM STDIN") as sink:
+            for customer_id, each in told.items():
+                sink.write_row([customer_id, kind, json.dumps({name: list(each)})])
+        cursor.execute(
+            "DELETE FROM remembered WHERE NOT EXISTS (SELECT FROM records_case WHERE case_id = chain) RETURNING chain"
+        )
+        caseless = [customer_id for (customer_id,) in cursor.fetchall()]
+        events.append_many(cursor, "remembered", at=at, by=by)
+        cursor.execute("DROP TABLE remembered")
+    for customer_id in sorted(caseless):
+        body = {"customer": customer_id, name: list(told[customer_id])}
+        events.append(chain=events.HOUSE, kind=kind, body=body, at=at, by=by)
