@@ -107,17 +107,15 @@ def instalments(terms: PlanTerms, calendar: Calendar | None = None) -> list[Inst
 
 def _charges(terms: PlanTerms) -> list[int]:
     """Old interest, fees and penalty by row: even shares, the rest last; in a custom plan as the payments are to the whole."""
-    left = terms.to_pay.charges_minor
+    whole, left = terms.to_pay.total_minor, terms.to_pay.charges_minor
+    even = schedules.rounded(Fraction(left, terms.instalments), terms.rounding)
+    wanted = [even] * (terms.instalments - 1)
+    if terms.method is Method.CUSTOM:
+        wanted = [min(paid, schedules.rounded(Fraction(left * paid, whole or 1), terms.rounding)) for paid in terms.payments_minor]
     rows = []
-    for number in range(terms.instalments - 1):
-        if terms.method is Method.CUSTOM:
-            paid, whole = terms.payments_minor[number], terms.to_pay.total_minor
-            wanted = schedules.rounded(Fraction(terms.to_pay.charges_minor * paid, whole), terms.rounding) if whole else 0
-            share = min(paid, left, wanted)
-        else:
-            share = min(left, schedules.rounded(Fraction(terms.to_pay.charges_minor, terms.instalments), terms.rounding))
-        rows.append(share)
-        left -= share
+    for want in wanted:
+        rows.append(min(left, want))
+        left -= rows[-1]
     return [*rows, left]
 
 

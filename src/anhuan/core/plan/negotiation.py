@@ -1,137 +1,52 @@
-"""What can be agreed with a customer: from the debt, what she can afford and the bank's policy to the offers there are.
+"""What can be agreed with a customer: the offers there are, her wish judged, and for a wish refused every reason and the nearest offer.
 
-Same facts, same offers, whoever asks: who asks changes the note on authority and nothing else. Knows no screen, no file and no
-clock, and nothing about a person beyond what is owed and what is left over in a month.
+Same facts, same offers, whoever asks: who asks changes the note on authority (`note`) and nothing else. Knows no screen, no file and no
+clock; offers are made in `core.plan.offers`, wishes judged in `core.plan.wishes`.
+
+The nearest offer to a wish is, in this order: one that can be afforded; one of the kind wished; one whose heaviest payment is least
+above the monthly payment wished; one whose number of instalments is nearest to the number wished, or the fewest where none was; by the
+method wished; with as much let go as wished; with its first payment nearest to the day wished; the cheapest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
-from enum import StrEnum
-from fractions import Fraction
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
-from anhuan.core.plan.agreement import Instalment, Kind, PlanTerms
+from anhuan.core.days import Calendar
+from anhuan.core.plan.agreement import Kind, PlanTerms
+from anhuan.core.plan.offers import (
+    Affordable,
+    Debt,
+    Expense,
+    Form,
+    Offer,
+    Table,
+    all_offers,
+    floor_minor,
+    grantable_by,
+    most_instalments,
+    offer,
+    past_due_parts,
+    plan_terms,
+    table,
+    usual_first_due,
+    within_policy,
+)
 from anhuan.core.plan.parts import Parts
-from anhuan.core.plan.schedule import Method
-from anhuan.core.vocabulary import Bucket, Classification
+from anhuan.core.plan.policy import Policy, PolicyRow
+from anhuan.core.plan.schedule import Method, Overpaid
+from anhuan.core.plan.wishes import Reason, Reasons, Wish, at_most, heaviest, reasons, terms_of
 
-
-class Expense(StrEnum):
-    """Necessary expenses of a month, by kind."""
-
-    HOUSING = "housing"
-    FOOD = "food"
-    UTILITIES = "utilities"
-    TRANSPORT = "transport"
-    HEALTH = "health"
-    EDUCATION = "education"
-    CARE = "care"
-    INSURANCE = "insurance"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What a household takes in and must spend in a month, as the customer tells it; minor units of one currency.
-
-    `other_debts_minor` is what other debts take every month, other accounts of this bank included; `at_hand_minor` is what could be
-    paid at once.
-    """
-
-    currency: str
-    income_minor: int
-    expenses_minor: Mapping[Expense, int] = field(default_factory=dict)
-    other_debts_minor: int = 0
-    household: int = 1
-    at_hand_minor: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Affordable:
-    """What can go to this debt in a month, and how that came about."""
-
-    monthly_minor: int
-    at_hand_minor: int
-    expenses_minor: int
-    floor_minor: int
-    left_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Debt:
-    """One account on the day of the talk. `plan_since` is the start of the first plan on this debt, `plans` how many there have been."""
-
-    account_id: str
-    product: str
-    currency: str
-    days_past_due: int
-    bucket: Bucket
-    classification: Classification
-    owed: Parts
-    past_due_minor: int
-    annual_rate: Fraction = Fraction(0)
-    plans: int = 0
-    plan_since: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the customer asks for; what is None is left open. `pay_minor` is the whole of a promise or a settlement."""
-
-    kind: Kind
-    instalments: int | None = None
-    method: Method | None = None
-    first_due: date | None = None
-    monthly_minor: int | None = None
-    payments_minor: tuple[int, ...] = ()
-    waived: Parts = field(default_factory=Parts)
-    pay_minor: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One ground on which a wish is refused: the row of policy or clause of law, both sentences, what was seen and the limit."""
-
-    code: str
-    rule: str
-    citation: str
-    zh: str
-    en: str
-    seen: int | str | None = None
-    limit: int | str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Something that may be agreed. `id` names its terms and is the same whoever asks. `grantable_by` are the roles that may grant it alone.
-
-    `affordable` is None where no form was filled in; `load` is the greatest part of what can be afforded by a due date that falls due by it.
-    """
-
-    id: str
-    kind: Kind
-    terms: PlanTerms
-    rows: tuple[Instalment, ...]
-    rule: str
-    grantable_by: tuple[str, ...]
-    affordable: bool | None
-    load: Fraction | None
-    present_value_minor: int
-    total_minor: int
-    cost_minor: int
-    effective_annual_rate: Decimal
-
-    @property
-    def last_due(self) -> date:
-        return self.rows[-1].due
+__all__ = [
+    "Affordable", "AuthorityNote", "Debt", "Expense", "Form", "Negotiation", "Offer", "Reason", "Refused", "Wish", "negotiate", "note",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorityNote:
-    """What whoever asks may do about an offer: grant it alone, or ask a second person of one of these roles."""
+    """What whoever asks may do about an offer: agree it alone, or ask a second person of one of these roles."""
 
     alone: bool
     second: tuple[str, ...]
@@ -148,9 +63,132 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Negotiation:
-    """The answer: what can be afforded, the offers from best to worst, and, where something was wished, that offer or its refusal."""
+    """The answer: what can be afforded, the offers from best to worst, and, where something was wished, that offer or its refusal.
+
+    `beyond_ability` says whether more is owed than can be paid within a month, without which no plan is a personalised one
+    (Credit Card Measures Art. 70); None where no form was filled in. It refuses nothing: whether it is so the bank confirms.
+    """
 
     affordable: Affordable | None
+    beyond_ability: bool | None
     offers: tuple[Offer, ...]
     granted: Offer | None = None
     refused: Refused | None = None
+
+
+def negotiate(
+    debt: Debt,
+    policy: Policy,
+    on: date,
+    *,
+    form: Form | None = None,
+    wish: Wish | None = None,
+    calendar: Calendar | None = None,
+) -> Negotiation:
+    """Every offer on a debt on a day, and the answer to a wish.
+
+    Without a form what is past due may be paid, promised or deferred, and nothing else agreed. `calendar` moves due dates off rest days
+    where the policy says so. A form in another currency is a ValueError.
+    """
+    if form is not None and form.currency != debt.currency:
+        raise ValueError("the form and the debt are of one currency")
+    asked = table(debt, policy, on, form, calendar)
+    offers, able = all_offers(asked), asked.affordable
+    beyond = None if able is None else debt.owed.total_minor > able.monthly_minor + able.at_hand_minor
+    if wish is None:
+        return Negotiation(able, beyond, offers)
+    granted, why = _judge(wish, asked)
+    if granted is not None and not why:
+        return Negotiation(able, beyond, offers, granted=granted)
+    return Negotiation(able, beyond, offers, refused=Refused(wish, why, nearest(wish, asked, offers)))
+
+
+def note(one: Offer, role: str) -> AuthorityNote:
+    """Whether `role` may agree an offer alone, and if not, who may be the second."""
+    alone = one.kind in (Kind.CURE, Kind.PROMISE) or role in one.grantable_by
+    return AuthorityNote(alone, () if alone else one.grantable_by)
+
+
+def _judge(wish: Wish, on: Table) -> tuple[Offer | None, tuple[Reason, ...]]:
+    terms = terms_of(wish, on)
+    try:
+        one = offer(terms, on) if terms is not None else None
+    except Overpaid as over:
+        say = Reasons(on)
+        return None, (say("overpaid", over.number, say.money(over.owed_minor)),)
+    except OverflowError:
+        return None, (Reasons(on)("too_late", "9999-12-31", "9999-12-31"),)
+    return one, tuple(reasons(wish, one, on))
+
+
+# --- the nearest offer -----------------------------------------------------------------------------------------------------
+
+
+def nearest(wish: Wish, on: Table, offers: tuple[Offer, ...]) -> Offer | None:
+    """The offer nearest to a wish, among those there are and those made after the wish as far as policy and law go."""
+    made = (offer(terms, on) for terms in _after(wish, on))
+    able = [*offers, *(one for one in made if within_policy(one, on))]
+    return min(able, key=lambda one: _distance(wish, one), default=None)
+
+
+def _distance(wish: Wish, one: Offer) -> tuple[bool, bool, int, int, bool, int, int, int, str]:
+    return (
+        one.affordable is False,
+        one.kind is not wish.kind,
+        max(0, heaviest(one) - wish.monthly_minor) if wish.monthly_minor is not None else 0,
+        abs(one.terms.instalments - wish.instalments) if wish.instalments is not None else one.terms.instalments,
+        wish.method is not None and one.terms.method is not wish.method,
+        max(0, wish.waived.total_minor - one.terms.waived.total_minor),
+        abs((one.terms.first_due - wish.first_due).days) if wish.first_due is not None else 0,
+        one.total_minor,
+        one.id,
+    )
+
+
+def _after(wish: Wish, on: Table) -> Iterator[PlanTerms]:
+    """Terms as near to the wish as its limits allow: its day drawn into the span allowed, its amount raised to the least."""
+    row, past_due = on.row, past_due_parts(on.debt)
+    if row is None:
+        return
+    if wish.kind is Kind.PLAN and on.affordable is not None and on.debt.plans <= row.replans and on.debt.owed.total_minor:
+        yield from _plans_after(wish, on, row)
+    elif wish.kind is Kind.SETTLEMENT and on.affordable is not None:
+        floors = [each.settle_from for each in row.authorities if each.settle_from is not None]
+        pay = max(wish.pay_minor or 0, floor_minor(on.debt.owed, min(floors))) if floors else 0
+        for count in range(1, row.settlement_instalments + 1) if pay else ():
+            first = _drawn_in(wish.first_due or usual_first_due(on, row), on, row.first_due_within_days)
+            yield from _kept(terms_of(replace(wish, pay_minor=pay, instalments=count, first_due=first), on))
+    elif wish.kind is Kind.DEFERRAL and past_due.total_minor:
+        for days in {min(each.deferral_days, row.deferral_max_days) for each in row.authorities} - {0}:
+            first = _drawn_in(wish.first_due or on.on + timedelta(days=days), on, days)
+            yield from _kept(terms_of(replace(wish, first_due=first, pay_minor=None), on))
+    elif wish.kind is Kind.PROMISE and row.promise.max_days:
+        least = max(1, floor_minor(past_due, row.promise.least_share))
+        first = _drawn_in(wish.first_due or on.on + timedelta(days=row.promise.max_days), on, row.promise.max_days, today=True)
+        for pay in {min(max(wish.pay_minor or past_due.total_minor, least), on.debt.owed.total_minor), least}:
+            if pay <= on.debt.owed.total_minor:
+                yield from _kept(terms_of(replace(wish, first_due=first, pay_minor=pay), on))
+
+
+def _kept(terms: PlanTerms | None) -> Iterator[PlanTerms]:
+    if terms is not None:
+        yield terms
+
+
+def _plans_after(wish: Wish, on: Table, row: PolicyRow) -> Iterator[PlanTerms]:
+    """Every number of instalments, by the method wished or the policy's, with as much let go as somebody may."""
+    first = _drawn_in(wish.first_due or usual_first_due(on, row), on, row.first_due_within_days)
+    methods = [wish.method] if wish.method in row.methods and wish.method is not Method.CUSTOM else row.methods
+    wished = replace(at_most(wish.waived, on.debt.owed), principal_minor=0)
+    waivers = dict.fromkeys([Parts(), *(at_most(wished, on.debt.owed.share(each.waive)) for each in row.authorities)])
+    for count in range(1, most_instalments(on, row, first) + 1):
+        for method in methods:
+            if method is not Method.CUSTOM:
+                for waived in waivers:
+                    terms = plan_terms(on, row, count, method, first_due=first, waived=waived)
+                    if grantable_by(terms, on):
+                        yield terms
+
+
+def _drawn_in(day: date, on: Table, days: int, *, today: bool = False) -> date:
+    return min(max(day, on.on + timedelta(days=0 if today else 1)), on.on + timedelta(days=days))

@@ -30,7 +30,7 @@ class Parts:
 
     @classmethod
     def of(cls, amounts: Mapping[Part, int]) -> Parts:
-        return cls(**{f"{part}_minor": minor for part, minor in amounts.items()})
+        return cls(*(amounts.get(part, 0) for part in Part))
 
     def __getitem__(self, part: Part) -> int:
         return int(getattr(self, f"{part}_minor"))
@@ -39,14 +39,24 @@ class Parts:
         return ((part, self[part]) for part in Part)
 
     def __add__(self, other: Parts) -> Parts:
-        return Parts.of({part: minor + other[part] for part, minor in self})
+        return Parts(
+            self.principal_minor + other.principal_minor,
+            self.interest_minor + other.interest_minor,
+            self.fees_minor + other.fees_minor,
+            self.penalty_minor + other.penalty_minor,
+        )
 
     def __sub__(self, other: Parts) -> Parts:
-        return Parts.of({part: minor - other[part] for part, minor in self})
+        return Parts(
+            self.principal_minor - other.principal_minor,
+            self.interest_minor - other.interest_minor,
+            self.fees_minor - other.fees_minor,
+            self.penalty_minor - other.penalty_minor,
+        )
 
     @property
     def total_minor(self) -> int:
-        return sum(minor for _, minor in self)
+        return self.principal_minor + self.interest_minor + self.fees_minor + self.penalty_minor
 
     @property
     def charges_minor(self) -> int:

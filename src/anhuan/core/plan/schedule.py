@@ -126,7 +126,7 @@ def schedule(terms: Terms, *, dues: list[date] | None = None) -> list[Row]:
     rows: list[Row] = []
     opening = terms.principal_minor
     for number, (due, factor) in enumerate(zip(dues, factors, strict=True), 1):
-        interest = rounded(opening * factor, terms.rounding)
+        interest = rounded(opening * factor, terms.rounding) if factor else 0
         if number == terms.instalments:
             principal = opening
         elif terms.method is Method.EQUAL_PRINCIPAL:
@@ -169,8 +169,9 @@ def rounded(exact: Fraction, rounding: Rounding) -> int:
     """The nearest whole number; from the middle away from nought, or to the even one."""
     if rounding is Rounding.HALF_EVEN:
         return round(exact)
-    whole = int((abs(exact) * 2 + 1) // 2)
-    return whole if exact >= 0 else -whole
+    numerator, denominator = exact.numerator, exact.denominator
+    whole = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return whole if numerator >= 0 else -whole
 
 
 # --- time -----------------------------------------------------------------------------------------------------------
