@@ -1,22 +1,20 @@
 """An agreed plan: its terms, its rows to the minor unit, what the agreement must say, and how it is performed.
 
-A plan, a deferral and a settlement are one shape: what is let go, what is paid, on which days. New interest runs on principal alone, never
-on old interest, fees or penalty; those are paid off beside it, free of charge. Knows no policy and no customer; what must be stated is
-asked of the law it is handed (`core.judgements.plan`).
+A plan, a deferral and a settlement are one shape: what is let go, what is paid, on which days. New interest runs on principal alone,
+never on old interest, fees or penalty; those are paid off beside it, free of charge. Knows no policy and no customer; what the paper
+says is `core.plan.clauses`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
 
 from anhuan.core.days import ONE_DAY, Calendar, UnknownYear
-from anhuan.core.judgements.plan import PlanItem
 from anhuan.core.plan import schedule as schedules
 from anhuan.core.plan.parts import Parts
 from anhuan.core.plan.policy import DefaultRule, Shift, Treatment
@@ -111,7 +109,9 @@ def _charges(terms: PlanTerms) -> list[int]:
     even = schedules.rounded(Fraction(left, terms.instalments), terms.rounding)
     wanted = [even] * (terms.instalments - 1)
     if terms.method is Method.CUSTOM:
-        wanted = [min(paid, schedules.rounded(Fraction(left * paid, whole or 1), terms.rounding)) for paid in terms.payments_minor]
+        wanted = [
+            min(paid, schedules.rounded(Fraction(left * paid, whole or 1), terms.rounding)) for paid in terms.payments_minor
+        ]
     rows = []
     for want in wanted:
         rows.append(min(left, want))
@@ -160,19 +160,6 @@ def effective_annual_rate(terms: PlanTerms, rows: list[Instalment]) -> Decimal:
         return Decimal(0)
     flows = [((row.due - terms.start).days, row.payment_minor) for row in rows if row.payment_minor]
     return schedules.yearly_rate(terms.to_pay.total_minor, flows)
-
-
-# --- what the agreement says -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One item the agreement states, in both languages, and the values it states."""
-
-    item: PlanItem
-    zh: str
-    en: str
-    values: Mapping[str, Any] = field(hash=False)
 
 
 # --- how it is performed ---------------------------------------------------------------------------------------------------
