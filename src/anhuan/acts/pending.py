@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from anhuan.acts import law as laws
-from anhuan.acts import outbox, proposal
+from anhuan.acts import outbox, proposal, worklist
 from anhuan.acts.customer import Held
 from anhuan.core import gate
 from anhuan.core.facts import Attempt, Facts
@@ -60,6 +60,7 @@ def withdraw(customer: Held, law: Law | None = None, *, written_at: datetime | N
     dates = [] if waiting is None else proposal.withdraw(waiting, now, anew, law=law, at=customer.at)
     if dates:
         outbox.withdraw([customer.customer_id], code="withdrawn", at=customer.at)
+        worklist.withdraw([customer.customer_id], why="held", by_hand=False, at=customer.at, by=customer.by)
     found = {"permits": permits, "proposals": [day.isoformat() for day in dates]}
     return {name: each for name, each in found.items() if each}
 

@@ -24,7 +24,7 @@ from django.db import connection
 from ibis.backends.duckdb import Backend
 
 from anhuan import clock
-from anhuan.acts import case, identity, outbox, payment
+from anhuan.acts import case, identity, outbox, payment, worklist
 from anhuan.acts import night as nights
 from anhuan.clockwork import proposing
 from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
@@ -55,8 +55,9 @@ _TOLD: dict[str, tuple[str, ...]] = {
     "proposals": (),
     "refusals": (),
     "outbox": (),
+    "worklist": (),
     "set_aside": tuple(FILES),
-    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "proposals", "balance"),
+    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "proposals", "worklist", "balance"),
     "heads": ("events", "position", "digest"),
 }
 
@@ -130,6 +131,7 @@ def _work_through(
     people, book = _steps(con, night, place, standing, sealed_nights)
     outcomes = _take(night, people, book, watch=watch, progress=progress)
     wanted = _propose(con, night, standing, home=home, watch=watch, progress=progress)
+    lying = _lay_out(night, home=home, watch=watch)
 
     with watch.step("balance"):
         result = {
@@ -146,6 +148,7 @@ def _work_through(
             "cases": outcomes["cases"],
             "proposals": wanted["proposals"],
             "refusals": wanted["refusals"],
+            "worklist": lying,
             "set_aside": reading.set_aside,
             "seconds": watch.seconds,
         }
@@ -251,6 +254,15 @@ def _propose(
         progress("proposals", 0, 0)
     taken = nights.step(night, "proposals", lambda: proposing.propose(con, night, version, standing=standing, home=home))
     watch.seconds["proposals"] = taken.seconds
+    outcome: Mapping[str, Any] = taken.outcome
+    return outcome
+
+
+def _lay_out(night: Night, *, home: Path, watch: _Watch) -> Mapping[str, Any]:
+    """The worklist of the morning: what people are to do of what is proposed, and of what was left from before."""
+    morning = proposing.morning_after(night.business_date, home=home)
+    taken = nights.step(night, "worklist", lambda: worklist.fill(night, morning=morning, at=clock.now(), by=ACTOR))
+    watch.seconds["worklist"] = taken.seconds
     outcome: Mapping[str, Any] = taken.outcome
     return outcome
 

@@ -59,6 +59,7 @@ DEFAULT: Mapping[str, Queue] = {
         Queue("hardship", "困难客户", "Hardship", ("hardship", "care"), weight=2, skill="hardship", special=True),
         Queue("disputes", "异议处理", "Disputes", weight=2, skill="disputes", special=True),
         Queue("plans", "分期方案", "Plans", weight=2, roles=("senior", "supervisor"), special=True),
+        Queue("complaints", "投诉处理", "Complaints", weight=2, skill="complaints", special=True),
         Queue("legal", "法务", "Legal", ("legal", "legal_counsel"), skill="legal"),
     )
 }
