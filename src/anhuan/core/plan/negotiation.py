@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import groupby
 
 from anhuan.core.days import Calendar
 from anhuan.core.plan.agreement import Kind, PlanTerms
@@ -84,15 +85,16 @@ def negotiate(
     form: Form | None = None,
     wish: Wish | None = None,
     calendar: Calendar | None = None,
+    as_of: date | None = None,
 ) -> Negotiation:
     """Every offer on a debt on a day, and the answer to a wish.
 
     Without a form what is past due may be paid, promised or deferred, and nothing else agreed. `calendar` moves due dates off rest days
-    where the policy says so. A form in another currency is a ValueError.
+    where the policy says so, `as_of` asks by the policy of another day. A form in another currency is a ValueError.
     """
     if form is not None and form.currency != debt.currency:
         raise ValueError("the form and the debt are of one currency")
-    asked = table(debt, policy, on, form, calendar)
+    asked = table(debt, policy, on, form, calendar, as_of=as_of)
     offers, able = all_offers(asked), asked.affordable
     beyond = None if able is None else debt.owed.total_minor > able.monthly_minor + able.at_hand_minor
     if wish is None:
@@ -136,7 +138,7 @@ def _distance(wish: Wish, one: Offer) -> tuple[bool, bool, int, int, bool, int, 
         one.affordable is False,
         one.kind is not wish.kind,
         max(0, heaviest(one) - wish.monthly_minor) if wish.monthly_minor is not None else 0,
-        abs(one.terms.instalments - wish.instalments) if wish.instalments is not None else one.terms.instalments,
+        _off(wish, one.terms.instalments),
         wish.method is not None and one.terms.method is not wish.method,
         max(0, wish.waived.total_minor - one.terms.waived.total_minor),
         abs((one.terms.first_due - wish.first_due).days) if wish.first_due is not None else 0,
@@ -176,18 +178,38 @@ def _kept(terms: PlanTerms | None) -> Iterator[PlanTerms]:
 
 
 def _plans_after(wish: Wish, on: Table, row: PolicyRow) -> Iterator[PlanTerms]:
-    """Every number of instalments, by the method wished or the policy's, with as much let go as somebody may."""
+    """Numbers of instalments from the one wished outward, by the method wished or the policy's, with as much let go as somebody may.
+
+    It ends with the first number at which a plan can be afforded and asks no more a month than wished: all further ones are further off.
+    """
     first = _drawn_in(wish.first_due or usual_first_due(on, row), on, row.first_due_within_days)
     methods = [wish.method] if wish.method in row.methods and wish.method is not Method.CUSTOM else row.methods
     wished = replace(at_most(wish.waived, on.debt.owed), principal_minor=0)
     waivers = dict.fromkeys([Parts(), *(at_most(wished, on.debt.owed.share(each.waive)) for each in row.authorities)])
-    for count in range(1, most_instalments(on, row, first) + 1):
-        for method in methods:
-            if method is not Method.CUSTOM:
-                for waived in waivers:
-                    terms = plan_terms(on, row, count, method, first_due=first, waived=waived)
-                    if grantable_by(terms, on):
-                        yield terms
+    most = most_instalments(on, row, first)
+    for _, counts in groupby(
+        sorted(range(1, most + 1), key=lambda count: _off(wish, count)), key=lambda count: _off(wish, count)
+    ):
+        made = [
+            plan_terms(on, row, count, method, first_due=first, waived=waived)
+            for count in counts
+            for method in methods
+            if method is not Method.CUSTOM
+            for waived in waivers
+        ]
+        granted = [terms for terms in made if grantable_by(terms, on)]
+        yield from granted
+        if any(_as_light_as_wished(wish, offer(terms, on), on) for terms in granted):
+            return
+
+
+def _off(wish: Wish, count: int) -> int:
+    return abs(count - wish.instalments) if wish.instalments is not None else count
+
+
+def _as_light_as_wished(wish: Wish, one: Offer, on: Table) -> bool:
+    light = wish.monthly_minor is None or heaviest(one) <= wish.monthly_minor
+    return light and one.affordable is not False and within_policy(one, on)
 
 
 def _drawn_in(day: date, on: Table, days: int, *, today: bool = False) -> date:

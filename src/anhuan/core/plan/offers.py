@@ -120,8 +120,18 @@ class Table:
     calendar: Calendar | None = None
 
 
-def table(debt: Debt, policy: Policy, on: date, form: Form | None = None, calendar: Calendar | None = None) -> Table:
-    row, ground = policy.row(debt.product, debt.bucket, debt.classification, on), policy.ground(on)
+def table(
+    debt: Debt,
+    policy: Policy,
+    on: date,
+    form: Form | None = None,
+    calendar: Calendar | None = None,
+    *,
+    as_of: date | None = None,
+) -> Table:
+    """`as_of` asks by the policy of another day than that of the talk."""
+    day = as_of or on
+    row, ground = policy.row(debt.product, debt.bucket, debt.classification, day), policy.ground(day)
     return Table(debt, policy, on, row, ground, afford(form, ground) if form else None, calendar)
 
 

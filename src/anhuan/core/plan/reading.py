@@ -13,12 +13,18 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from anhuan.core import money
+from anhuan.core.days import Calendar
 from anhuan.core.plan import apr, schedule
+from anhuan.core.plan.agreement import Instalment, Kind
+from anhuan.core.plan.negotiation import Debt, Expense, Form, Offer, Wish, negotiate, note
+from anhuan.core.plan.parts import Part, Parts
+from anhuan.core.plan.policy import Policy
 from anhuan.core.plan.schedule import DayCount, Frequency, Method, Rounding, Step, Terms
 from anhuan.core.plan.solving import NoRate
+from anhuan.core.vocabulary import Bucket, Classification
 
 MOST_INSTALMENTS = 1200
 MOST_FLOWS = 2000
@@ -82,6 +88,197 @@ def annual_percentage_rate(document: Any) -> dict[str, str]:
     return {"apr": f"{rate.quantize(_TWO_PLACES, ROUND_HALF_UP):f}", "unit_period": str(unit)}
 
 
+# --- a negotiation ----------------------------------------------------------------------------------------------------
+
+
+class Question(NamedTuple):
+    """What a document asks of the engine. `policy_on` is the day whose policy answers."""
+
+    on: date
+    policy_on: date
+    debt: Debt
+    form: Form | None
+    wish: Wish | None
+    asked_by: str | None
+
+
+def question(document: Any) -> Question:
+    """What is asked, read strictly: a field that is not known is refused, so nothing enters that the engine does not name. Refused."""
+    asked = _object(document)
+    _only(asked, "", "on", "policy_on", "debt", "form", "wish", "asked_by")
+    on = _day(asked, "on")
+    debt = _debt(_inside(asked, "debt"))
+    form = _form(_inside(asked, "form"), debt.currency) if asked.get("form") is not None else None
+    wish = _wish(_inside(asked, "wish"), debt) if asked.get("wish") is not None else None
+    policy_on = _day(asked, "policy_on") if asked.get("policy_on") is not None else on
+    by = asked.get("asked_by")
+    if by is not None and not isinstance(by, str):
+        raise Refused("asked_by", "须为岗位名称，如 collector。", "takes the name of a role, such as collector.")
+    return Question(on, policy_on, debt, form, wish, by)
+
+
+def answer(asked: Question, policy: Policy, calendar: Calendar | None) -> dict[str, Any]:
+    """The offers, and the answer to the wish, as a document. Refused for dates beyond the calendar of the world."""
+    try:
+        told = negotiate(
+            asked.debt, policy, asked.on, form=asked.form, wish=asked.wish, calendar=calendar, as_of=asked.policy_on
+        )
+    except OverflowError:
+        raise Refused("on", "还款日超出公元 9999 年。", "due dates lie beyond the year 9999.") from None
+    refused = told.refused
+    row = policy.row(asked.debt.product, asked.debt.bucket, asked.debt.classification, asked.policy_on)
+    return {
+        "on": asked.on.isoformat(),
+        "policy": {
+            "bank": policy.bank,
+            "fingerprint": policy.fingerprint,
+            "on": asked.policy_on.isoformat(),
+            "row": row.id if row else None,
+        },
+        "affordable": asdict(told.affordable) if told.affordable else None,
+        "beyond_ability": told.beyond_ability,
+        "offers": [_offer(one, asked.asked_by) for one in told.offers],
+        "granted": _offer(told.granted, asked.asked_by) if told.granted else None,
+        "refused": refused
+        and {
+            "reasons": [
+                {"code": why.code, "rule": why.rule, "citation": why.citation, "message_zh": why.zh, "message_en": why.en,
+                 "seen": why.seen, "limit": why.limit}
+                for why in refused.reasons
+            ],
+            "nearest": _offer(refused.nearest, asked.asked_by) if refused.nearest else None,
+        },
+    }  # fmt: skip
+
+
+def _offer(one: Offer, asked_by: str | None) -> dict[str, Any]:
+    told = {
+        "id": one.id,
+        "kind": one.kind.value,
+        "method": one.terms.method.value,
+        "instalments": one.terms.instalments,
+        "currency": one.terms.currency,
+        "owed": one.terms.owed.document(),
+        "waived": one.terms.waived.document(),
+        "interest": one.terms.interest.value,
+        "rows": [_row(row) for row in one.rows],
+        "total_payment_minor": one.total_minor,
+        "total_interest_minor": sum(row.interest_minor for row in one.rows),
+        "total_fee_minor": sum(row.fee_minor for row in one.rows),
+        "effective_annual_rate": f"{one.effective_annual_rate.quantize(_EIGHT_PLACES):f}",
+        "present_value_minor": one.present_value_minor,
+        "affordable": one.affordable,
+        "load": None if one.load is None else f"{_decimal(one.load):f}",
+        "rule": one.rule or None,
+        "grantable_by": list(one.grantable_by),
+    }
+    return told | ({"authority": asdict(note(one, asked_by))} if asked_by is not None else {})
+
+
+def _row(row: Instalment) -> dict[str, Any]:
+    return asdict(row) | {"agreed_on": row.agreed_on.isoformat(), "due": row.due.isoformat()}
+
+
+def _decimal(part: Fraction) -> Decimal:
+    """A part of one with four places, rounded up, so that what is too much never looks as if it fitted."""
+    return Decimal(-(-part.numerator * 10_000 // part.denominator)).scaleb(-4)
+
+
+def _debt(asked: Mapping[str, Any]) -> Debt:
+    _only(asked, "debt.", "account_id", "product", "currency", "days_past_due", "classification", "owed", "past_due_minor", "plans",
+          "plan_since")  # fmt: skip
+    late = _whole(asked, "debt.days_past_due", least=0, most=100_000)
+    owed = _parts(asked, "debt.owed")
+    past_due = _whole(asked, "debt.past_due_minor", least=0)
+    if past_due > owed.total_minor:
+        raise Refused("debt.past_due_minor", "超过欠款总额。", "is more than is owed.")
+    plans = _whole(asked, "debt.plans", least=0, most=1000) if asked.get("debt.plans") is not None else 0
+    return Debt(
+        account_id=_text(asked, "debt.account_id", ""),
+        product=_text(asked, "debt.product", ""),
+        currency=_currency(asked, "debt.currency"),
+        days_past_due=late,
+        bucket=Bucket(min(7, -(-late // 30))),
+        classification=_word(asked, "debt.classification", Classification),
+        owed=owed,
+        past_due_minor=past_due,
+        plans=plans,
+        plan_since=_day(asked, "debt.plan_since") if asked.get("debt.plan_since") is not None else None,
+    )
+
+
+def _form(asked: Mapping[str, Any], currency: str) -> Form:
+    _only(asked, "form.", "income_minor", "expenses_minor", "other_debts_minor", "household", "at_hand_minor")
+    spent = _inside(asked, "form.expenses_minor") if asked.get("form.expenses_minor") is not None else {}
+    _only(spent, "form.expenses_minor.", *Expense)
+    return Form(
+        currency=currency,
+        income_minor=_whole(asked, "form.income_minor", least=0),
+        expenses_minor={kind: _nought(spent, f"form.expenses_minor.{kind}") for kind in Expense},
+        other_debts_minor=_nought(asked, "form.other_debts_minor"),
+        household=_whole(asked, "form.household", least=1, most=100) if asked.get("form.household") is not None else 1,
+        at_hand_minor=_nought(asked, "form.at_hand_minor"),
+    )
+
+
+def _wish(asked: Mapping[str, Any], debt: Debt) -> Wish:
+    _only(
+        asked, "wish.", "kind", "instalments", "method", "first_due", "monthly_minor", "payments_minor", "waived", "pay_minor"
+    )
+    payments = asked.get("wish.payments_minor")
+    if payments is not None and (not isinstance(payments, list) or len(payments) >= MOST_INSTALMENTS):
+        raise Refused(
+            "wish.payments_minor", "须为除最后一期外各期还款额的列表。", "takes the list of all payments but the last."
+        )
+
+    def perhaps(name: str, least: int, most: int | None = None) -> int | None:
+        return _whole(asked, f"wish.{name}", least=least, most=most) if asked.get(f"wish.{name}") is not None else None
+
+    return Wish(
+        kind=_word(asked, "wish.kind", Kind),
+        instalments=perhaps("instalments", 1, MOST_INSTALMENTS),
+        method=_word(asked, "wish.method", Method) if asked.get("wish.method") is not None else None,
+        first_due=_day(asked, "wish.first_due") if asked.get("wish.first_due") is not None else None,
+        monthly_minor=perhaps("monthly_minor", 1),
+        payments_minor=tuple(
+            _whole({name: one}, name, least=0)
+            for number, one in enumerate(payments or ())
+            for name in [f"wish.payments_minor[{number}]"]
+        ),
+        waived=_parts(asked, "wish.waived") if asked.get("wish.waived") is not None else Parts(),
+        pay_minor=perhaps("pay_minor", 1, max(1, debt.owed.total_minor)),
+    )
+
+
+def _parts(asked: Mapping[str, Any], name: str) -> Parts:
+    inside = _inside(asked, name)
+    _only(inside, f"{name}.", *(f"{part}_minor" for part in Part))
+    return Parts.of({part: _nought(inside, f"{name}.{part}_minor") for part in Part})
+
+
+def _inside(asked: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object of that name, its keys written with the way to them."""
+    return {f"{name}.{key}": value for key, value in _object(_given(asked, name), name).items()}
+
+
+def _only(asked: Mapping[str, Any], prefix: str, *names: str) -> None:
+    for key in asked:
+        if key.removeprefix(prefix) not in names:
+            raise Refused(key, f"未知的项；可用：{'、'.join(names)}。", f"is not known; there are {', '.join(names)}.")
+
+
+def _nought(asked: Mapping[str, Any], name: str) -> int:
+    """A whole number; nought where it is not given."""
+    return _whole(asked, name, least=0) if asked.get(name) is not None else 0
+
+
+def _text(asked: Mapping[str, Any], name: str, default: str) -> str:
+    given = asked.get(name, default)
+    if not isinstance(given, str):
+        raise Refused(name, "须为文本。", "takes a text.")
+    return given
+
+
 # --- a plan -----------------------------------------------------------------------------------------------------------
 
 
@@ -114,10 +311,10 @@ def _terms(document: Any) -> tuple[Terms, str]:
     return terms, currency
 
 
-def _currency(asked: Mapping[str, Any]) -> str:
-    code = _given(asked, "currency")
+def _currency(asked: Mapping[str, Any], name: str = "currency") -> str:
+    code = _given(asked, name)
     if not isinstance(code, str) or code not in money.MINOR_DIGITS:
-        raise Refused("currency", "须为 ISO 4217 货币代码，如 CNY。", "takes a currency code of ISO 4217, such as CNY.")
+        raise Refused(name, "须为 ISO 4217 货币代码，如 CNY。", "takes a currency code of ISO 4217, such as CNY.")
     return code
 
 
