@@ -27,7 +27,8 @@ class KeptFor(StrEnum):
 class Note(models.Model):
     """A note, whose text is sealed under `note_id`; that of a call has the call's id.
 
-    `warned` are the kinds of findings it was kept in spite of, `kept_for` why. A sensitive one names its consent and is shown only while that stands.
+    `warned` are the kinds of findings it was kept in spite of, `kept_for` why. A sensitive one names its consent, and is shown only
+    while that stands.
     """
 
     note_id = models.UUIDField(primary_key=True)

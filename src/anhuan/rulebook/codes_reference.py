@@ -16,8 +16,9 @@ def _page() -> Iterator[str]:
     known = book()
     yield "# The code book 结果码"
     yield ""
-    yield f"Written from `rulebook/codes/` by `make reference`: {sum(1 for _ in known.all())} codes on four axes. What a code maps to are the closed words"
-    yield "of the house. A conversation with somebody who passed the identity check counts as an effective one, the stricter reading."
+    yield f"Written from `rulebook/codes/` by `make reference`: {sum(1 for _ in known.all())} codes on four axes. What a code maps to are the"
+    yield "closed words of the house. A conversation with somebody who passed the identity check counts as an effective one, the stricter"
+    yield "reading."
     yield ""
     yield "## Actions 动作"
     yield ""

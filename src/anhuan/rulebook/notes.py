@@ -29,8 +29,16 @@ _SENSITIVE = (
     r"癌|肿瘤|抑郁|精神病|艾滋|怀孕|流产|透析|化疗|残疾|病历|诊断|宗教|信教|判刑|犯罪记录|性取向|"
     r"cancer|tumou?r|depress\w*|psychiatr\w*|hiv|pregnan\w*|miscarr\w*|dialysis|chemo\w*|disabled|diagnos\w*|religio\w*|criminal record"
 )
+_NUMBER = re.compile(r"(?<![\d.])(?:\+?86[ -]?)?(?:1[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{17}[\dXx]|\d{15,16}|\d{19})(?![\d.])")
+"""A mobile, an identity document or a card, written in full: whoever it belongs to, a note needs none of them."""
 _OTHERS_DATA = re.compile(rf"(?:{_RELATION})[^。；;.!?！？\n]{{0,12}}?(?:{_LIFE})", re.IGNORECASE)
 _HEALTH = re.compile(_SENSITIVE, re.IGNORECASE)
+
+
+_HERS = (
+    "这是客户本人的号码，系统中已有，无需写入备注。",
+    "This number is the customer's own and on file already: it need not stand in a note.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class NoteFinding:
 def screen(text: str, *, lang: str = "zh", hers: Callable[[str], bool] = lambda _number: False) -> list[NoteFinding]:
     """Everything a note should not hold, by place. `hers` says whether a number or address is the customer's own."""
     found = [*_worded(text, lang, hers), *_patterned(text)]
+    found += [each for each in _numbers(text, hers) if not any(_overlap(each, one) for one in found if one.kind == each.kind)]
     return sorted(found, key=lambda each: (each.start, each.end, each.kind))
 
 
@@ -56,15 +65,26 @@ def _worded(text: str, lang: str, hers: Callable[[str], bool]) -> Iterator[NoteF
     for each in check_text(text, lang=lang, channel="call", purpose="service"):
         if each.kind == "missing_disclosure":
             continue
-        must = each.kind in MUST_CHANGE
-        zh, en = each.reason_zh, each.reason_en
         if each.kind == "personal_data" and hers(text[each.start : each.end]):
-            must = False
-            zh, en = (
-                "这是客户本人的号码，系统中已有，无需写入备注。",
-                "This number is the customer's own and on file already: it need not stand in a note.",
-            )
-        yield NoteFinding(each.start, each.end, each.kind, zh, en, each.citation, must)
+            yield NoteFinding(each.start, each.end, each.kind, *_HERS, each.citation, must_change=False)
+        else:
+            must = each.kind in MUST_CHANGE
+            yield NoteFinding(each.start, each.end, each.kind, each.reason_zh, each.reason_en, each.citation, must)
+
+
+def _numbers(text: str, hers: Callable[[str], bool]) -> Iterator[NoteFinding]:
+    for match in _NUMBER.finditer(text):
+        own = hers(match[0])
+        told = (
+            _HERS
+            if own
+            else ("备注中不得写完整的电话、证件或卡号。", "A note holds no full number of a telephone, a document or a card.")
+        )
+        yield NoteFinding(match.start(), match.end(), "personal_data", *told, _PIPL_THIRD, must_change=not own)
+
+
+def _overlap(one: NoteFinding, other: NoteFinding) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _patterned(text: str) -> Iterator[NoteFinding]:

@@ -28,7 +28,8 @@ HARMLESS = frozenset({"name", "bank", "agent"})
 VALUES = HARMLESS | {"tail", "days", "past_due", "minimum", "balance", "promise"}
 _VALUE = re.compile(r"\{(\w*)\}")
 _DEBT_WORDS = re.compile(
-    r"欠|逾期|还款|催收|账单|透支|信用卡|贷款|金额|结清|分期|利息|违约金|\b(debt|owe[ds]?|overdue|past due|payment|pay|balance|credit|loan|collect\w*|amount|card)\b",
+    r"欠|逾期|还款|催收|账单|透支|信用卡|贷款|金额|结清|分期|利息|违约金|"
+    r"\b(debt|owe[ds]?|overdue|past due|payment|pay|balance|credit|loan|collect\w*|amount|card)\b",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,30 @@
+"""The acts on calls: one is begun through the door, led, and wrapped up; nothing else of the house writes a call.
+
+`beginning` asks the gate and hands over the number, `leading` checks identity and keeps the draft, `wrapping` closes it with its codes,
+does what they ask for and sets the next step.
+"""
+
+from __future__ import annotations
+
+from anhuan.acts.call.beginning import Handed, begin, handed, receive, sit_at
+from anhuan.acts.call.leading import Checked, asked, check_identity, drafted, keep_draft
+from anhuan.acts.call.wrapping import Disposition, Finished, defaults, finish, proposed, unsaid
+
+__all__ = [
+    "Checked",
+    "Disposition",
+    "Finished",
+    "Handed",
+    "asked",
+    "begin",
+    "check_identity",
+    "defaults",
+    "drafted",
+    "finish",
+    "handed",
+    "keep_draft",
+    "proposed",
+    "receive",
+    "sit_at",
+    "unsaid",
+]
