@@ -1,27 +1,23 @@
-"""The acts on payments: take in what the bank has posted, once, say which of it reaches into the past, and hear of what is paid.
+"""The acts on payments of the night: take in what the bank has posted, once, confirm what we counted before, and say what reaches back.
 
-Knows that a posting is known by the bank's `payment_id` and never changes after. Does not know what a payment does to
-an account: the bank's own figures of the same night say that.
+Knows that a posting is known by the bank's `payment_id` and never changes after, and that a payment confirms one posting of ours at
+most. Does not know what a payment does to an account: the bank's own figures of the same night say that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from ibis.backends.duckdb import Backend
 from ibis.expr import types as ir
 
-from anhuan.acts import outbox
-from anhuan.acts.customer import held
+from anhuan.acts.payment_posting import NEAR, differences, hold_payments
 from anhuan.portfolio import engine
 from anhuan.records import bulk
-from anhuan.records.account import Account
 from anhuan.records.night import Night
-from anhuan.records.payment import Payment, PaymentNotice
+from anhuan.records.payment import Payment, Posting, PostingState
 
 # --- what the night brings ----------------------------------------------------------------------------------------
 
@@ -53,12 +49,16 @@ def absorb(
     `payments`: a table of `con`, the usable rows of payments.csv with `amount_minor` and the account's `currency`. When the night takes
     the place of `replacing`, what that one first brought is withdrawn before. Returns `{"new", "replayed", "differing",
     "differing_ids", "withdrawn"}`: a replayed posting is known with the same content and changes nothing; a differing
-    one is known with other content, and what is known stands. Runs in the caller's transaction.
+    one is known with other content, and what is known stands; and of what we had counted, as `confirm` says. Runs in the caller's
+    transaction.
     """
     columns = ", ".join(_COLUMNS)
     with connection.cursor() as cursor:
+        hold_payments(cursor)
         withdrawn = 0
         if replacing is not None:
+            unconfirmed = Posting.objects.filter(confirmed_in=replacing.sequence)
+            unconfirmed.update(state=PostingState.PROVISIONAL, confirmed_by=None, confirmed_in=None, differs=[])
             cursor.execute("DELETE FROM records_payment WHERE sequence = %s", [replacing.sequence])
             withdrawn = cursor.rowcount
         cursor.execute("CREATE TEMPORARY TABLE posted (LIKE records_payment) ON COMMIT DROP")
@@ -81,7 +81,50 @@ def absorb(
         "differing": differing,
         "differing_ids": differing_ids or [],
         "withdrawn": withdrawn,
+        **confirm(night),
     }
+
+
+def confirm(night: Night) -> dict[str, Any]:
+    """What `night` brought confirms what we had counted: `{"confirmed", "confirmed_otherwise"}`, the latter where the bank's word is another.
+
+    By the bank's id where it was told; else by the same account, currency, amount and kind within `NEAR` days, the nearest first: a
+    payment confirms one posting, a posting is confirmed by one payment. What the bank says stands.
+    """
+    waiting = Posting.objects.filter(state=PostingState.PROVISIONAL)
+    named = {each.payment_id: each for each in waiting.exclude(payment_id="")}
+    pairs = [(named[payment.payment_id], payment) for payment in Payment.objects.filter(pk__in=named).order_by("payment_id")]
+    taken = {payment.payment_id for _, payment in pairs}
+    unnamed = {each.posting_id: each for each in waiting.filter(payment_id="")}
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIKE, {"night": night.sequence, "near": NEAR.days})
+        alike = cursor.fetchall()
+    payments = Payment.objects.in_bulk({payment_id for _, payment_id in alike})
+    for posting_id, payment_id in alike:
+        if payment_id not in taken and posting_id in unnamed:
+            taken.add(payment_id)
+            pairs.append((unnamed.pop(posting_id), payments[payment_id]))
+    for posting, payment in pairs:
+        posting.state, posting.confirmed_by, posting.confirmed_in = (
+            PostingState.CONFIRMED.value,
+            payment.payment_id,
+            night.sequence,
+        )
+        posting.payment_id, posting.differs = payment.payment_id, differences(posting, payment)
+    Posting.objects.bulk_update(
+        [posting for posting, _ in pairs], ["state", "confirmed_by", "confirmed_in", "payment_id", "differs"], batch_size=1000
+    )
+    return {"confirmed": len(pairs), "confirmed_otherwise": sum(bool(posting.differs) for posting, _ in pairs)}
+
+
+_ALIKE = """
+SELECT o.posting_id, p.payment_id
+FROM records_posting o JOIN records_payment p USING (account_id, currency, amount_minor)
+WHERE o.state = 'provisional' AND o.payment_id = '' AND p.sequence = %(night)s AND p.kind <> 'waiver'
+  AND (o.kind = 'reversal') = (p.kind = 'reversal') AND abs(o.effective_on - p.effective_on) <= %(near)s
+  AND NOT EXISTS (SELECT FROM records_posting k WHERE k.confirmed_by = p.payment_id)
+ORDER BY abs(o.effective_on - p.effective_on), o.effective_on, o.posting_id, p.payment_id
+"""
 
 
 def backdated(con: Backend, *, night: Night, until: date) -> ir.Table:
@@ -95,43 +138,3 @@ def backdated(con: Backend, *, night: Night, until: date) -> ir.Table:
         found = bulk.fetch(cursor, query, [night.sequence, until])
     table: ir.Table = con.create_table("backdated_payments", found, temp=True, overwrite=True)
     return table
-
-
-# --- what is told before ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A payment the bank's payment system tells of; money in minor units of `currency`."""
-
-    payment_id: str
-    account_id: str
-    amount_minor: int
-    currency: str
-    effective_on: date
-
-
-def announce(notices: Iterable[Notice], *, at: datetime, by: str) -> dict[str, Any]:
-    """Hear of payments: `{"new", "known", "unknown_accounts", "stopped"}`, the last how many messages will not leave.
-
-    Whatever the amount: what waits was to ask for what was owed before, and the next night knows what still is. A payment the
-    night has brought, or that was told of, changes nothing.
-    """
-    told = {notice.payment_id: notice for notice in notices}
-    with transaction.atomic():
-        known = {*PaymentNotice.objects.filter(pk__in=told).values_list("pk", flat=True)}
-        known |= {*Payment.objects.filter(pk__in=told).values_list("pk", flat=True)}
-        new = [notice for notice in told.values() if notice.payment_id not in known]
-        whose = dict(Account.objects.filter(pk__in=[each.account_id for each in new]).values_list("account_id", "customer_id"))
-        PaymentNotice.objects.bulk_create([PaymentNotice(**asdict(each), heard_at=at) for each in new], ignore_conflicts=True)
-        stopped = 0
-        for customer_id in sorted(set(whose.values())):
-            with held(customer_id, at=at, by=by) as customer:
-                withdrawn = outbox.withdraw([customer_id], code="paid", at=at)
-                paid = sorted(each.payment_id for each in new if whose.get(each.account_id) == customer_id)
-                customer.remember("payment.announced", {"payments": paid, "stopped": withdrawn})
-                stopped += withdrawn
-    return {
-        "new": len(new), "known": len(known), "stopped": stopped,
-        "unknown_accounts": sum(each.account_id not in whose for each in new),
-    }  # fmt: skip

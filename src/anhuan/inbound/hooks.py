@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from anhuan.acts import payment, receipts
+from anhuan.acts import payment_import, receipts
 from anhuan.acts.dispatch import carriers
 from anhuan.channels.email import bounces
 from anhuan.channels.transport import Call, Delivery, Inbound, Receipt
@@ -108,18 +108,24 @@ def _attempt(body: bytes) -> str:
 
 @signed("payments")
 def hear_payments(body: bytes, at: datetime) -> dict[str, Any]:
-    """`{"payments": [{"payment_id", "account_id", "amount_minor", "currency", "effective_on"}]}`; what they stopped."""
+    """`{"payments": [{"payment_id", "account_id", "amount_minor", "currency", "effective_on", "reference", "reverses"}]}`; what they stopped.
+
+    `reference`: the gateway's own name for it. With `reverses` (a payment_id or a gateway's name) it is the reversal of that one.
+    """
     notices = [
-        payment.Notice(
+        payment_import.Notice(
             payment_id=_text(told, "payment_id", most=64),
             account_id=_text(told, "account_id", most=32),
             amount_minor=_read(told, "amount_minor", _amount),
             currency=_read(told, "currency", _currency),
             effective_on=_read(told, "effective_on", date.fromisoformat),
+            reference=_text(told, "reference", most=140, default=""),
+            reverses=(reverses := _text(told, "reverses", most=140, default="")),
+            kind="reversal" if reverses else "payment",
         )
         for told in _list(body, "payments")
     ]
-    return payment.announce(notices, at=at, by="system:payments")
+    return payment_import.announce(notices, at=at, by="system:payments")
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
