@@ -73,7 +73,6 @@ _SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "该通话不是与本人的通话，或未接通，不能作为口头同意的凭证。",
             "This contact was no conversation with the customer herself, so it holds no consent of hers.",
         ),
-        "not_lawful": ("依《信用卡业务监督管理办法》第七十条，协议缺少：{missing}。", "The agreement lacks what Art. 70 asks for: {missing}."),
         "component_unfit": ("只可减免利息、违约金或费用。", "Interest, penalty or fees may be waived."),
         "waiver_beyond": (
             "减免金额应大于零且不超过该项欠款。",

@@ -158,8 +158,9 @@ def _unfit(
         yield fault("currency", "currency_of_another", currency=account.currency)
     if not 0 < amount_minor <= account.balance_total_minor:
         yield fault("amount_minor", "amount_beyond")
-    elif amount_minor < min(account.past_due_amount_minor * rule.least_share, account.balance_total_minor):
-        least = -int(-account.past_due_amount_minor * rule.least_share // 1)
+    elif amount_minor < (
+        least := min(-int(-account.past_due_amount_minor * rule.least_share // 1), account.balance_total_minor)
+    ):
         yield fault("amount_minor", "amount_too_small", least_minor=least, currency=account.currency)
     if not 0 <= (due_on - today).days <= rule.max_days:
         yield fault("due_on", "day_beyond", days=rule.max_days)

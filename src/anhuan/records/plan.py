@@ -8,11 +8,16 @@ it was made by, so that its decision can be taken again and come out the same.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+
+from anhuan.core.plan import agreement
+from anhuan.core.plan.agreement import PlanTerms
+from anhuan.records.terms import read
 
 
 class PlanState(StrEnum):
@@ -95,6 +100,15 @@ class Plan(models.Model):
             ),
         ]  # fmt: skip
 
+    @cached_property
+    def agreed(self) -> PlanTerms:
+        """What was agreed, as the core knows it."""
+        return read(PlanTerms, self.terms)
+
+    def rows(self) -> list[agreement.Instalment]:
+        """Its instalments, likewise."""
+        return [each.row for each in self.instalments.all()]
+
 
 class InstalmentState(StrEnum):
     OPEN = "open"
@@ -128,6 +142,14 @@ class Instalment(models.Model):
     class Meta:
         ordering: ClassVar = ["number"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["plan", "number"], name="one_instalment_a_number")]
+
+    @property
+    def row(self) -> agreement.Instalment:
+        """The instalment as the core knows it."""
+        return agreement.Instalment(
+            self.number, self.agreed_on, self.due_on, self.settled, self.payment_minor, self.principal_minor, self.charges_minor,
+            self.interest_minor, self.fee_minor, self.closing_minor,
+        )  # fmt: skip
 
 
 class WaiverState(StrEnum):
