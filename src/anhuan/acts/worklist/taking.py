@@ -7,21 +7,23 @@ never get the same one: a row that another transaction holds is passed over. The
 # ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import psycopg
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from anhuan.acts import desk
 from anhuan.acts import law as laws
-from anhuan.acts.customer import Held, held
+from anhuan.acts.customer import Held
 from anhuan.acts.dispatch import Unfit
 from anhuan.core.gate import Permit
 from anhuan.core.vocabulary import Channel, Purpose
@@ -40,7 +42,6 @@ FORSAKEN = timedelta(hours=1)
 """A follow-up its own person lets wait longer than this goes to whoever serves its queue."""
 AGAIN = timedelta(days=1)
 """When the gate is asked again of a case of which it does not know when it opens."""
-_SWEPT = 20
 
 
 @dataclass(frozen=True)
@@ -84,34 +85,52 @@ def take(by: str, *, at: datetime) -> WorkItem | None:
 
 
 def _take(by: str, *, at: datetime) -> WorkItem | None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        mine = _hers(by, at)
+    with transaction.atomic(), _cursor() as cursor:
+        mine = _hers(cursor, by, at)
         if mine is not None:
             return mine
         collector = Collector.of(by)
         if collector is None:
             return None
-        _sweep(cursor, at)
-        seen: list[str] = []
-        for item in _candidates(cursor, collector, seen, at):
-            seen.append(item.customer_id)
-            if not _free(cursor, item.customer_id):
-                continue
+        for tried, item in enumerate(_candidates(cursor, collector, at), start=1):
             opens_at = _opens(item, collector, at)
             if opens_at is None:
-                _lease(cursor, item, by, at)
-                return item
+                return _lease(cursor, item, by, at)
             WorkItem.objects.filter(pk=item.pk).update(not_before=opens_at, gate_tries=min(item.gate_tries + 1, 999))
-            if sum(1 for _ in seen) >= TRIES:
+            if tried == TRIES:
                 break
     return None
 
 
-def _hers(by: str, at: datetime) -> WorkItem | None:
+Cursor = psycopg.Cursor[Any]
+
+
+@contextmanager
+def _cursor() -> Iterator[Cursor]:
+    """A cursor in Django's own transaction whose statements PostgreSQL plans once a connection: planning takes longer than they do."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
+_FIELDS = [field.attname for field in WorkItem._meta.concrete_fields]  # noqa: SLF001  the documented way to a model's columns
+_ITEM = ", ".join(f"w.{name}" for name in _FIELDS)
+
+
+def _item(row: Sequence[Any]) -> WorkItem:
+    return WorkItem.from_db("default", _FIELDS, row)
+
+
+_HERS = f"SELECT {_ITEM} FROM records_workitem w WHERE leased_by = %(by)s AND leased_by <> '' FOR UPDATE"
+NO_LEASE: Mapping[str, Any] = {"leased_by": "", "lease": None, "leased_at": None, "leased_until": None}
+
+
+def _hers(cursor: Cursor, by: str, at: datetime) -> WorkItem | None:
     """What she holds, for as long again; a lease of hers that is over ends here."""
-    mine = WorkItem.objects.select_for_update().filter(leased_by=by).first()
-    if mine is None:
+    rows = cursor.execute(_HERS, {"by": by}, prepare=True).fetchall()
+    if not rows:
         return None
+    mine = _item(rows[0])
     if mine.held_at(at):
         mine.leased_until = at + LEASE
         mine.save(update_fields=["leased_until"])
@@ -120,124 +139,124 @@ def _hers(by: str, at: datetime) -> WorkItem | None:
     return None
 
 
-NO_LEASE: Mapping[str, Any] = {"leased_by": "", "lease": None, "leased_at": None, "leased_until": None}
-
-
-def _sweep(cursor: CursorWrapper, at: datetime) -> None:
-    """Leases that are over give their cases back; those somebody else looks at just now are left to her."""
-    cursor.execute(
-        "UPDATE records_workitem SET leased_by = '', lease = NULL, leased_at = NULL, leased_until = NULL WHERE customer_id IN ("
-        "SELECT customer_id FROM records_workitem WHERE leased_by <> '' AND leased_until <= %s ORDER BY leased_until LIMIT %s"
-        " FOR UPDATE SKIP LOCKED)",
-        [at, _SWEPT],
-    )
-
-
-def _free(cursor: CursorWrapper, customer_id: str) -> bool:
-    """Hold the customer, as every act does; False where another act holds her just now, whom nobody waits for."""
-    cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1634626664))", [customer_id])
-    (got,) = cursor.fetchone()
-    return bool(got)
-
-
 # --- in which order -----------------------------------------------------------------------------------------------
 
 _OPEN = "state = 'open' AND leased_by = ''"
 _SHARED = f"{_OPEN} AND assigned_to = '' AND follow_up_at IS NULL"
-_OWN_FOLLOW_UP = f"{_OPEN} AND assigned_to = %(by)s AND follow_up_at <= %(at)s AND {{ready}} ORDER BY follow_up_at, customer_id"
-_FOLLOW_UP = f"""
-{_OPEN} AND queue = ANY(%(queues)s) AND follow_up_at <= %(at)s AND (assigned_to = '' OR follow_up_at <= %(forsaken)s) AND {{ready}}
-AND {{spoken}} ORDER BY follow_up_at, customer_id
-"""
-_OWN = f"{_OPEN} AND assigned_to = %(by)s AND follow_up_at IS NULL AND {{ready}} ORDER BY rank, customer_id"
 _READY = "(not_before IS NULL OR not_before <= %(at)s)"
-_SPOKEN = "(%(any)s OR language = ANY(%(languages)s))"
+_SPOKEN = "(%(any)s OR language = ANY(%(languages)s::text[]))"
+_OWN_FOLLOW_UP = f"{_OPEN} AND assigned_to = %(by)s AND follow_up_at <= %(at)s AND {_READY}"
+_FOLLOW_UP = f"""{_OPEN} AND queue = ANY(%(queues)s::text[]) AND follow_up_at <= %(at)s AND {_READY} AND {_SPOKEN}
+AND (assigned_to = '' OR follow_up_at <= %(forsaken)s)"""
+_OWN = f"{_OPEN} AND assigned_to = %(by)s AND follow_up_at IS NULL AND {_READY}"
 _LANE = f"{_SHARED} AND queue = %(queue)s AND language = %(language)s"
-_WAITED = f"{_LANE} AND not_before <= %(at)s ORDER BY not_before, rank"
-_OLDEST = f"{_LANE} AND not_before IS NULL ORDER BY since"
-_NEXT = f"{_LANE} AND not_before IS NULL ORDER BY rank"
+_BY_DATE, _BY_RANK = "follow_up_at, customer_id", "rank, customer_id"
+# The ways to a case of hers or with a date, the first first; and those within one queue and language.
+_WAYS = ((_OWN_FOLLOW_UP, _BY_DATE), (_FOLLOW_UP, _BY_DATE), (_OWN, _BY_RANK))
+_WAITED = (f"{_LANE} AND not_before <= %(at)s", "not_before, rank")
+_OLDEST = (f"{_LANE} AND not_before IS NULL", "since")
+_NEXT = (f"{_LANE} AND not_before IS NULL", "rank")
+
+# Every queue and language in which something lies, found by leaping through an index from one to the next.
+_LEAPS = f"""
+(WITH RECURSIVE lane AS (
+    (SELECT queue, language, rank FROM records_workitem WHERE {_SHARED} AND {{which}} ORDER BY queue, language {{first}} LIMIT 1)
+    UNION ALL
+    SELECT n.* FROM lane l, LATERAL (
+        SELECT queue, language, rank FROM records_workitem
+        WHERE {_SHARED} AND {{which}} AND (queue, language) > (l.queue, l.language) ORDER BY queue, language {{first}} LIMIT 1) n
+) SELECT queue, language, rank FROM lane)
+"""
+_LANES = " UNION ALL ".join(
+    _LEAPS.format(which=which, first=first)
+    for which, first in (("not_before IS NULL", ", rank"), ("not_before IS NOT NULL", ""))
+)
+# What there is, in one question; nothing of it is locked, so that an answer may be out of date when it is acted upon.
+_SURVEY = f"""
+SELECT {", ".join(f"EXISTS (SELECT FROM records_workitem WHERE {where})" for where, _ in _WAYS)},
+       EXISTS (SELECT FROM records_workitem WHERE leased_by <> '' AND leased_until <= %(at)s),
+       (SELECT jsonb_object_agg(queue, taken) FROM records_workshare WHERE day = %(day)s AND username = %(by)s),
+       (SELECT jsonb_agg(jsonb_build_array(queue, language, rank)) FROM ({_LANES}) l)
+"""
+_SWEEP = """
+UPDATE records_workitem SET leased_by = '', lease = NULL, leased_at = NULL, leased_until = NULL WHERE customer_id IN (
+    SELECT customer_id FROM records_workitem WHERE leased_by <> '' AND leased_until <= %(at)s ORDER BY leased_until LIMIT 20
+    FOR UPDATE SKIP LOCKED)
+"""
 
 
-def _candidates(cursor: CursorWrapper, collector: Collector, seen: list[str], at: datetime) -> Iterator[WorkItem]:
+def _candidates(cursor: Cursor, collector: Collector, at: datetime) -> Iterator[WorkItem]:
     """Cases in the order they are handed out, each locked; those another transaction has are passed over.
 
     Follow-ups that are due come first, her own before those of her queues; then cases that were given to her; then her queues, in
-    fair shares.
+    fair shares. Leases that are over give their cases back before.
     """
-    asked = {
+    asked: dict[str, Any] = {
         "by": collector.username, "at": at, "forsaken": at - FORSAKEN, "queues": list(collector.queues),
-        "any": not collector.languages, "languages": list(collector.languages),
+        "any": not collector.languages, "languages": list(collector.languages), "day": _day(at),
     }  # fmt: skip
-    for where in (_OWN_FOLLOW_UP, _FOLLOW_UP, _OWN):
-        yield from _locked(where.replace("{ready}", _READY).replace("{spoken}", _SPOKEN), asked, seen)
-    taken, day = _taken(collector.username, at), _day(at)
-    lanes = _lanes(cursor, collector)
-    for queue in sorted(lanes, key=lambda name: ((taken.get(name, 0) + 1) / collector.queues[name].weight, name)):
-        turn = taken.get(queue, 0) + 1
-        for language in _by_head(cursor, queue, lanes[queue]):
-            lane = {**asked, "queue": queue, "language": language, "day": day}
-            ways = (_OLDEST, _WAITED, _NEXT) if turn % OLDEST_EVERY == 0 else (_WAITED, _NEXT)
-            for where in ways:
-                # The oldest has its turn once, and then it is the others' again.
-                yield from _locked(where, lane, seen, most=1 if where is _OLDEST else TRIES)
+    *there, over, taken, lanes = _survey(cursor, asked)
+    if over:
+        cursor.execute(_SWEEP, {"at": at}, prepare=True)
+        *there, _, taken, lanes = _survey(cursor, asked)
+    seen: list[str] = []
+    for is_there, way in zip(there, _WAYS, strict=True):
+        if is_there:
+            yield from _locked(cursor, way, asked, seen)
+    for queue, language, turn in _lanes(collector, json.loads(taken or "{}"), json.loads(lanes or "[]")):
+        lane = {**asked, "queue": queue, "language": language}
+        # The oldest has its turn once, and then it is the others' again.
+        if turn % OLDEST_EVERY == 0:
+            yield from _locked(cursor, _OLDEST, lane, seen, most=1)
+        for way in (_WAITED, _NEXT):
+            yield from _locked(cursor, way, lane, seen)
 
 
-def _locked(where: str, asked: Mapping[str, Any], seen: Sequence[str], *, most: int = TRIES) -> Iterator[WorkItem]:
-    """One after the other, for what is asked of one decides whether the next is."""
-    for _ in range(most):
-        params = {**asked, "seen": list(seen)}
-        sql = f"SELECT * FROM records_workitem WHERE customer_id <> ALL(%(seen)s::text[]) AND {where} LIMIT 1 FOR UPDATE SKIP LOCKED"
-        found = list(WorkItem.objects.raw(sql, params))
-        if not found:
-            return
-        yield found[0]
+def _survey(cursor: Cursor, asked: Mapping[str, Any]) -> Sequence[Any]:
+    (row,) = cursor.execute(_SURVEY, asked, prepare=True).fetchall()
+    return tuple(row)
 
 
-# Every queue and language in which something may be taken, found by leaping through an index from one to the next.
-_LEAPS = f"""
-WITH RECURSIVE lane AS (
-    (SELECT queue, language FROM records_workitem WHERE {_SHARED} AND {{which}} ORDER BY queue, language LIMIT 1)
-    UNION ALL
-    SELECT n.queue, n.language FROM lane l, LATERAL (
-        SELECT queue, language FROM records_workitem
-        WHERE {_SHARED} AND {{which}} AND (queue, language) > (l.queue, l.language) ORDER BY queue, language LIMIT 1) n
-) SELECT queue, language FROM lane
-"""
-_LANES = " UNION ".join(f"({_LEAPS.format(which=which)})" for which in ("not_before IS NULL", "not_before IS NOT NULL"))
-
-
-def _lanes(cursor: CursorWrapper, collector: Collector) -> dict[str, list[str]]:
-    """The languages in which something lies in each of her queues, as far as she speaks them."""
-    cursor.execute(_LANES)
-    lanes: dict[str, list[str]] = {}
-    for queue, language in cursor.fetchall():
+def _lanes(
+    collector: Collector, taken: Mapping[str, int], lanes: Iterable[tuple[str, str, int]]
+) -> Iterator[tuple[str, str, int]]:
+    """Queue, language, and the how-manieth take of the queue today this would be: her queues in fair shares, the languages she speaks
+    by what comes first in each.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for queue, language, rank in lanes:
         if queue in collector.queues and (not collector.languages or language in collector.languages):
-            lanes.setdefault(queue, []).append(language)
-    return lanes
+            heads = found.setdefault(queue, {})
+            heads[language] = min(rank, heads.get(language, rank))
+    for queue in sorted(found, key=lambda name: ((taken.get(name, 0) + 1) / collector.queues[name].weight, name)):
+        for language in sorted(found[queue], key=lambda tongue, heads=found[queue]: (heads[tongue], tongue)):  # type: ignore[misc]
+            yield queue, language, taken.get(queue, 0) + 1
 
 
-def _by_head(cursor: CursorWrapper, queue: str, languages: Sequence[str]) -> Sequence[str]:
-    """Languages by what comes first in each."""
-    if len(languages) < 2:
-        return languages
-    heads = {}
-    for language in languages:
-        cursor.execute(
-            f"SELECT rank FROM records_workitem WHERE {_LANE} AND not_before IS NULL ORDER BY rank LIMIT 1",
-            {"queue": queue, "language": language},
-        )
-        head = cursor.fetchone()
-        heads[language] = head[0] if head else 0
-    return sorted(languages, key=lambda language: (heads[language], language))
+def _locked(
+    cursor: Cursor, way: tuple[str, str], asked: Mapping[str, Any], seen: list[str], *, most: int = TRIES
+) -> Iterator[WorkItem]:
+    """One after the other, for what is asked of one decides whether the next is.
+
+    Its customer is held, too, as by every act; one whom another act holds just now is not waited for.
+    """
+    where, order = way
+    sql = f"""
+        SELECT {_ITEM}, pg_try_advisory_xact_lock(hashtextextended(w.customer_id, 1634626664)) FROM (
+            SELECT * FROM records_workitem WHERE {where} AND customer_id <> ALL(%(seen)s::text[]) ORDER BY {order} LIMIT 1
+            FOR UPDATE SKIP LOCKED) w
+    """
+    for _ in range(most):
+        rows = cursor.execute(sql, {**asked, "seen": seen}, prepare=True).fetchall()
+        if not rows:
+            return
+        *row, free = rows[0]
+        seen.append(str(row[0]))
+        if free:
+            yield _item(row)
 
 
-def _taken(username: str, at: datetime) -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT queue, taken FROM records_workshare WHERE day = %s AND username = %s", [_day(at), username])
-        return dict(cursor.fetchall())
-
-
-def _day(at: datetime) -> Any:
+def _day(at: datetime) -> date:
     return at.astimezone(ZoneInfo(settings.TIME_ZONE)).date()
 
 
@@ -267,24 +286,36 @@ def _opens(item: WorkItem, collector: Collector, at: datetime) -> datetime | Non
 
 # --- the lease ----------------------------------------------------------------------------------------------------
 
+# The case is hers; the take counts for her shares, and is remembered on the case.
+_LEASE = """
+WITH item AS (
+    UPDATE records_workitem SET leased_by = %(by)s, lease = %(lease)s, leased_at = %(at)s, leased_until = %(until)s,
+           taken_on = %(day)s, taken_today = %(taken)s, not_before = NULL
+    WHERE customer_id = %(customer)s),
+share AS (
+    INSERT INTO records_workshare AS s (day, username, queue, taken) VALUES (%(day)s, %(by)s, %(queue)s, 1)
+    ON CONFLICT (day, username, queue) DO UPDATE SET taken = s.taken + 1)
+SELECT records_event_append(%(customer)s, 'work.taken', %(body)s::jsonb,
+                            CASE WHEN h.last > %(at)s AND h.last <= %(at)s + interval '1 minute' THEN h.last ELSE %(at)s END, %(by)s)
+FROM records_customer_hold(%(customer)s) h WHERE h.has_case
+"""
 
-def _lease(cursor: CursorWrapper, item: WorkItem, by: str, at: datetime) -> None:
-    """The case is hers; the take counts for her shares, and is remembered on the case."""
+
+def _lease(cursor: Cursor, item: WorkItem, by: str, at: datetime) -> WorkItem:
+    """The same item, hers from now on."""
     day = _day(at)
-    item.leased_by, item.lease, item.leased_at, item.leased_until = by, uuid4(), at, at + LEASE
-    item.taken_today = item.taken_today + 1 if item.taken_on == day else 1
-    item.taken_on, item.not_before = day, None
-    item.save(update_fields=["leased_by", "lease", "leased_at", "leased_until", "taken_today", "taken_on", "not_before"])
-    cursor.execute(
-        "INSERT INTO records_workshare AS s (day, username, queue, taken) VALUES (%s, %s, %s, 1)"
-        " ON CONFLICT (day, username, queue) DO UPDATE SET taken = s.taken + 1",
-        [day, by, item.queue],
-    )
-    with held(item.customer_id, at=at, by=by) as customer:
-        remember(customer, "work.taken", item, lease=str(item.lease))
+    item.leased_by, item.lease, item.leased_at, item.leased_until, item.not_before = by, uuid4(), at, at + LEASE, None
+    item.taken_on, item.taken_today = day, item.taken_today + 1 if item.taken_on == day else 1
+    told = {
+        "by": by, "lease": item.lease, "at": at, "until": item.leased_until, "day": day, "taken": item.taken_today,
+        "customer": item.customer_id, "queue": item.queue, "body": json.dumps({"queue": item.queue, "lease": str(item.lease)}),
+    }  # fmt: skip
+    cursor.execute(_LEASE, told, prepare=True)
+    return item
 
 
 def remember(customer: Held, kind: str, item: WorkItem, **body: Any) -> None:
+    """The one event of an act on an item; what is empty is left out."""
     told = {"queue": item.queue, **body}
     customer.remember(kind, {name: value for name, value in told.items() if value not in (None, "")})
 
