@@ -13,6 +13,8 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 DONE := .venv/.done
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where bytecode is not kept, every start of the command compiles the house anew; the tests start it hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-all check fmt bench screenshots reference browser spark clean mutants
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
-from ibis.backends.duckdb import Backend
-from ibis.expr import types as ir
 
 from anhuan.core.vocabulary import Presence
 from anhuan.portfolio import delinquency, engine
@@ -24,6 +23,10 @@ from anhuan.records import bulk, events
 from anhuan.records.account import Account
 from anhuan.records.case import CaseFigures
 from anhuan.records.night import Night
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+    from ibis.expr import types as ir
 
 # The accounts as of the business date before the latest: what a replacing delivery keeps set-aside rows from.
 ACCOUNTS_BEFORE = "records_account_before"

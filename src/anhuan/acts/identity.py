@@ -12,7 +12,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -20,8 +20,6 @@ import psycopg
 import pyarrow as pa
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
-from duckdb import DuckDBPyConnection
-from ibis.backends.duckdb import Backend
 
 from anhuan.acts.customer import held
 from anhuan.portfolio.feed.sentences import Sentence
@@ -31,6 +29,10 @@ from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.identity import Person, SetAsideRow
 from anhuan.records.night import Night
 from anhuan.records.sealing import Keyring, SealBroken, sealed_reader, spelled_name, spelled_phone
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+    from ibis.backends.duckdb import Backend
 
 # From so many rows on, two children seal faster than this process alone; below, starting them costs more.
 _MANY_ROWS = 200_000

@@ -7,17 +7,19 @@ most. Does not know what a payment does to an account: the bank's own figures of
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from ibis.backends.duckdb import Backend
-from ibis.expr import types as ir
 
 from anhuan.acts.payment_posting import NEAR, differences, hold_payments
 from anhuan.portfolio import engine
 from anhuan.records import bulk
 from anhuan.records.night import Night
 from anhuan.records.payment import Payment, Posting, PostingState
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+    from ibis.expr import types as ir
 
 # --- what the night brings ----------------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ Knows how a connection is opened and where it may write. Does not know any table
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import ibis
-import pyarrow as pa
-from ibis.backends.duckdb import Backend
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from ibis.backends.duckdb import Backend
 
 _SPILL = "spill"
 
@@ -32,6 +33,8 @@ def connect(workspace: Path, *, memory_bytes: int = 2 << 30, threads: int | None
     }
     if threads is not None:
         settings["threads"] = threads
+    import ibis  # takes longer than most commands: only who opens a book waits for it
+
     con: Backend = ibis.duckdb.connect(**settings)
     con.raw_sql("SET TimeZone = 'UTC'")
     return con

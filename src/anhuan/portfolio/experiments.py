@@ -18,7 +18,6 @@ import ibis
 import numpy as np
 from ibis import _
 from ibis.expr import types as ir
-from scipy import special
 
 from anhuan.core.vocabulary import PaymentKind, Presence
 from anhuan.portfolio.delinquency import HOME_CURRENCY, in_arrears
@@ -139,6 +138,8 @@ def _interval(effect: float, error: float, freedom: float, confidence: float) ->
     """Low, high and p by Student's t; without any scatter the effect is certain."""
     if not error:
         return effect, effect, 0.0 if effect else 1.0
+    from scipy import special  # here, not above: most who import experiments deal out arms only
+
     half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * error
     return effect - half, effect + half, float(2 * special.stdtr(freedom, -abs(effect) / error))
 
@@ -344,6 +345,8 @@ def power_of_rates(control: float, treated: float, n: float, *, ratio: float = 1
     `n`: rows of the control; `ratio`: rows treated per row of control. Normal approximation, pooled under no effect
     (Fleiss, Levin and Paik 2003, without continuity correction).
     """
+    from scipy import special
+
     pooled = (control + ratio * treated) / (1 + ratio)
     none = math.sqrt((1 + 1 / ratio) * pooled * (1 - pooled))
     some = math.sqrt(control * (1 - control) + treated * (1 - treated) / ratio)
@@ -352,6 +355,8 @@ def power_of_rates(control: float, treated: float, n: float, *, ratio: float = 1
 
 def power_of_means(difference: float, deviation: float, n: float, *, ratio: float = 1.0, alpha: float = 0.05) -> float:
     """The chance to see (two-sided t test, equal deviations) that the means differ by `difference`; `n`: rows of the control."""
+    from scipy import special
+
     freedom = n * (1 + ratio) - 2
     centre = abs(difference) / deviation * math.sqrt(n * ratio / (1 + ratio))
     return float(1 - special.nctdtr(freedom, centre, -special.stdtrit(freedom, alpha / 2)))

@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-
-import ibis
-from ibis.backends.duckdb import Backend
+from typing import TYPE_CHECKING
 
 from anhuan.core.money import MINOR_DIGITS, format_minor
 from anhuan.core.vocabulary import Presence
-from anhuan.portfolio import delinquency
 from anhuan.portfolio.engine import workspace_of
 from anhuan.portfolio.feed import cells
 from anhuan.portfolio.feed.columns import ACCOUNTS, CONTACT_POINTS, CUSTOMERS, FILES, PAYMENTS, FileTable, Kind
@@ -25,6 +22,10 @@ from anhuan.portfolio.feed.findings import MARKS, Findings
 from anhuan.portfolio.feed.lines import Loaded
 from anhuan.portfolio.feed.sentences import Sentence, sentence
 from anhuan.portfolio.feed.sheet import Sheet, lines_of, open_sheet
+
+if TYPE_CHECKING:
+    import ibis
+    from ibis.backends.duckdb import Backend
 
 CEILING = Decimal("0.01")
 """Share of a file's rows that may be set aside: strictly more refuses the night."""
@@ -378,6 +379,8 @@ class _Night:
 
     def _against_our_own_count(self) -> None:
         """Lateness as we count it against the bank's grade and against yesterday."""
+        from anhuan.portfolio import delinquency  # with Ibis, which takes longer than most commands
+
         accounts = self.con.table(ACCOUNTS.table)
         nobody = accounts.select("account_id").limit(0)
         aged = self.con.compile(delinquency.age(accounts, nobody, None, business_date=self.day))
