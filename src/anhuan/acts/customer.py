@@ -69,12 +69,18 @@ def not_before(last: datetime | None, at: datetime) -> datetime:
 
 
 def hold_many(customers: Sequence[str]) -> None:
-    """Nobody else writes of these customers until the transaction ends; in the order of their ids, so that two never cross."""
+    """Nobody else writes of these customers until the transaction ends; in the order of their ids, so that two never cross.
+
+    By the rows of their cases, of which there may be any number; who has none is held as `held` does.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            'SELECT records_customer_hold(c) FROM (SELECT c FROM unnest(%s::text[]) u (c) ORDER BY c COLLATE "C") held',
-            [list(customers)],
-        )
+        cursor.execute(_HOLD_MANY, [list(customers)])
+        held_by_row = {case_id for (case_id,) in cursor.fetchall()}
+        for customer_id in sorted(set(customers) - held_by_row):
+            facts.hold(customer_id)
+
+
+_HOLD_MANY = "SELECT case_id FROM records_case WHERE case_id = ANY(%s) ORDER BY case_id FOR NO KEY UPDATE"
 
 
 def remember_many(told: Mapping[str, Sequence[Mapping[str, Any]]], kind: str, name: str, *, at: datetime, by: str) -> None:

@@ -15,8 +15,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +22,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Sum
 
-from anhuan.acts import outbox, promise
+from anhuan.acts import outbox, performance, promise
 from anhuan.core.plan import allocation
 from anhuan.core.plan.parts import Part, Parts
 from anhuan.core.vocabulary import PaymentKind
@@ -387,12 +385,7 @@ def judge(customers: Sequence[str], *, at: datetime) -> None:
     """What these customers promised and agreed, by what counts as paid now."""
     if customers:
         promise.judge(customers, at=at)
-        _plans(customers, at=at)
-
-
-def _plans(customers: Sequence[str], *, at: datetime) -> None:
-    if find_spec("anhuan.acts.plan") and (judge_plans := getattr(import_module("anhuan.acts.plan"), "judge", None)):
-        judge_plans(customers, at=at)
+        performance.judge(customers, at=at)
 
 
 # --- reversals ----------------------------------------------------------------------------------------------------

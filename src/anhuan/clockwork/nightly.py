@@ -24,7 +24,7 @@ from django.db import connection
 from ibis.backends.duckdb import Backend
 
 from anhuan import clock
-from anhuan.acts import case, identity, outbox, payment, worklist
+from anhuan.acts import case, identity, outbox, payment, performance, promise, worklist
 from anhuan.acts import night as nights
 from anhuan.clockwork import proposing
 from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
@@ -56,8 +56,9 @@ _TOLD: dict[str, tuple[str, ...]] = {
     "refusals": (),
     "outbox": (),
     "worklist": (),
+    "agreements": ("promises", "plans"),
     "set_aside": tuple(FILES),
-    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "proposals", "worklist", "balance"),
+    "seconds": ("read", "age", "seal", "identity", "payments", "cases", "agreements", "proposals", "worklist", "balance"),
     "heads": ("events", "position", "digest"),
 }
 
@@ -130,6 +131,7 @@ def _work_through(
 
     people, book = _steps(con, night, place, standing, sealed_nights)
     outcomes = _take(night, people, book, watch=watch, progress=progress)
+    judged = _judge(night, place.replacing, watch=watch)
     wanted = _propose(con, night, standing, home=home, watch=watch, progress=progress)
     lying = _lay_out(night, home=home, watch=watch)
 
@@ -149,6 +151,7 @@ def _work_through(
             "proposals": wanted["proposals"],
             "refusals": wanted["refusals"],
             "worklist": lying,
+            "agreements": judged,
             "set_aside": reading.set_aside,
             "seconds": watch.seconds,
         }
@@ -241,6 +244,19 @@ def _take(night: Night, people: Steps, book: Steps, *, watch: _Watch, progress: 
         take(book)
         taken_beside.result()
     return outcomes
+
+
+def _judge(night: Night, replacing: Night | None, *, watch: _Watch) -> dict[str, dict[str, int]]:
+    """How many promises and agreements became what, by all that is posted now; no step, for judging again changes nothing.
+
+    What was judged since a night began that this one replaces may rest on its postings, and is judged anew.
+    """
+    at, since = clock.now(), replacing.begun_at if replacing else None
+    with watch.step("agreements"):
+        return {
+            name: acts.judge(acts.concerned(sequence=night.sequence, since=since), at=at, known_through=night.business_date)
+            for name, acts in {"promises": promise, "plans": performance}.items()
+        }
 
 
 def _propose(

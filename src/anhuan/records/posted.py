@@ -1,7 +1,7 @@
 """What is posted to accounts, as promises and plans are judged by it.
 
-Knows which kinds of posting are the customer's own payment: a waiver booked by the bank is none. What is merely told of, or waits in
-suspense, is not posted.
+Knows where everything that counts as paid stands, each payment once (`records.payment.Paid`): a waiver booked by the bank is no payment
+of hers, and what waits in suspense is nobody's yet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date
 from anhuan.core.plan.promise import Posted
 from anhuan.core.vocabulary import NightStatus, PaymentKind
 from anhuan.records.night import Night
-from anhuan.records.payment import Payment
+from anhuan.records.payment import Paid
 
 # A reversal that does not say of what takes nothing back that is known here.
 _OF_NOTHING = "?"
@@ -21,9 +21,7 @@ _OF_NOTHING = "?"
 
 def by_account(accounts: Collection[str]) -> Mapping[str, list[Posted]]:
     """Every payment and reversal on these accounts, in the order of effective dates."""
-    found = (
-        Payment.objects.filter(account_id__in=accounts).exclude(kind=PaymentKind.WAIVER).order_by("effective_on", "payment_id")
-    )
+    found = Paid.objects.filter(account_id__in=accounts).order_by("effective_on", "payment_id")
     posted: dict[str, list[Posted]] = defaultdict(list)
     columns = ("account_id", "payment_id", "amount_minor", "currency", "effective_on", "kind", "reverses")
     for account, payment_id, amount, currency, on, kind, reverses in found.values_list(*columns):
