@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +62,38 @@ def test_what_cannot_be_used_ends_with_code_2_and_names_the_field(command, docum
     assert answer["error"]["field"] == field
     assert field in answer["error"]["message_en"]
     assert answer["error"]["message_en"] in said
+
+
+POLICY = str(Path(__file__).parents[2] / "examples" / "firstbank" / "policy.yaml")
+QUESTION = {
+    "on": "2026-11-27", "asked_by": "collector",
+    "debt": {"product": "gold", "currency": "CNY", "days_past_due": 75, "classification": "special_mention", "past_due_minor": 400000,
+             "owed": {"principal_minor": 2000000, "interest_minor": 150000, "fees_minor": 20000, "penalty_minor": 60000}},
+    "form": {"income_minor": 800000, "expenses_minor": {"housing": 300000, "food": 200000}, "other_debts_minor": 100000, "household": 2,
+             "at_hand_minor": 20000},
+    "wish": {"kind": "plan", "instalments": 60},
+}  # fmt: skip
+
+
+def test_what_can_be_agreed_is_answered_by_the_policy_and_a_wish_refused_is_a_no():
+    code, told, said = run("negotiate", json.dumps(QUESTION), "--policy", POLICY)
+    assert (code, said) == (1, "")
+    assert [(why["code"], why["rule"], why["seen"], why["limit"]) for why in told["refused"]["reasons"]] == [
+        ("instalments", "firstbank.middle", 60, 48)
+    ]
+    assert told["refused"]["nearest"]["rows"][0] | {"payment_minor": 0} == {
+        "number": 1, "agreed_on": "2026-12-27", "due": "2026-12-28", "settled": True, "payment_minor": 0, "principal_minor": 41667,
+        "charges_minor": 4792, "interest_minor": 0, "fee_minor": 0, "closing_minor": 2183541,
+    }  # fmt: skip
+    code, told, _ = run("negotiate", json.dumps(QUESTION | {"wish": {"kind": "plan", "instalments": 36}}), "--policy", POLICY)
+    assert (code, told["refused"], told["granted"]["authority"]) == (0, None, {"alone": False, "second": ["supervisor"]})
+
+
+def test_a_home_without_a_policy_lets_nobody_grant_anything(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANHUAN_HOME", str(tmp_path))
+    code, told, _ = run("negotiate", json.dumps(QUESTION))
+    assert (code, [why["code"] for why in told["refused"]["reasons"]]) == (1, ["no_policy"])
+    (tmp_path / "policy.yaml").write_text("bank: b\nrows:\n  - {id: a, from: 2020-01-01, plan: {max_instalments: 72}}\n")
+    code, told, said = run("negotiate", json.dumps(QUESTION))
+    assert (code, told["error"]["code"]) == (2, "rulebook")
+    assert "policy.yaml:3" in said

@@ -5,7 +5,7 @@ clock; offers are made in `core.plan.offers`, wishes judged in `core.plan.wishes
 
 The nearest offer to a wish is, in this order: one that can be afforded; one of the kind wished; one whose heaviest payment is least
 above the monthly payment wished; one whose number of instalments is nearest to the number wished, or the fewest where none was; by the
-method wished; with as much let go as wished; with its first payment nearest to the day wished; the cheapest.
+method wished; with as much let go or paid as wished; with its first payment nearest to the day wished; the cheapest.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from anhuan.core.plan.offers import (
     offer,
     past_due_parts,
     plan_terms,
+    settles_from,
     table,
     usual_first_due,
     within_policy,
@@ -140,11 +141,18 @@ def _distance(wish: Wish, one: Offer) -> tuple[bool, bool, int, int, bool, int, 
         max(0, heaviest(one) - wish.monthly_minor) if wish.monthly_minor is not None else 0,
         _off(wish, one.terms.instalments),
         wish.method is not None and one.terms.method is not wish.method,
-        max(0, wish.waived.total_minor - one.terms.waived.total_minor),
+        _apart(wish, one),
         abs((one.terms.first_due - wish.first_due).days) if wish.first_due is not None else 0,
         one.total_minor,
         one.id,
     )
+
+
+def _apart(wish: Wish, one: Offer) -> int:
+    """How far what is paid lies from what was wished to be paid, or what is let go from what was wished let go."""
+    if wish.pay_minor is not None:
+        return abs(one.terms.to_pay.total_minor - wish.pay_minor)
+    return 0 if wish.kind is Kind.SETTLEMENT else abs(wish.waived.total_minor - one.terms.waived.total_minor)
 
 
 def _after(wish: Wish, on: Table) -> Iterator[PlanTerms]:
@@ -155,8 +163,8 @@ def _after(wish: Wish, on: Table) -> Iterator[PlanTerms]:
     if wish.kind is Kind.PLAN and on.affordable is not None and on.debt.plans <= row.replans and on.debt.owed.total_minor:
         yield from _plans_after(wish, on, row)
     elif wish.kind is Kind.SETTLEMENT and on.affordable is not None:
-        floors = [each.settle_from for each in row.authorities if each.settle_from is not None]
-        pay = max(wish.pay_minor or 0, floor_minor(on.debt.owed, min(floors))) if floors else 0
+        least = settles_from(on, row)
+        pay = 0 if least is None else max(wish.pay_minor or 0, least)
         for count in range(1, row.settlement_instalments + 1) if pay else ():
             first = _drawn_in(wish.first_due or usual_first_due(on, row), on, row.first_due_within_days)
             yield from _kept(terms_of(replace(wish, pay_minor=pay, instalments=count, first_due=first), on))

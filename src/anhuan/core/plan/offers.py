@@ -227,6 +227,12 @@ def floor_minor(owed: Parts, share: Fraction) -> int:
     return -int(-(owed.total_minor * share) // 1)
 
 
+def settles_from(on: Table, row: PolicyRow) -> int | None:
+    """The least that settles by the highest authority; None where nobody may settle for less."""
+    floors = [each.settle_from for each in row.authorities if each.settle_from is not None]
+    return floor_minor(on.debt.owed, min(floors)) if floors else None
+
+
 # --- terms of each kind ----------------------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from anhuan.core.plan.offers import (
     past_due_parts,
     plan_terms,
     settlement_terms,
+    settles_from,
     too_small,
     usual_first_due,
 )
@@ -125,8 +126,9 @@ def terms_of(wish: Wish, on: Table) -> PlanTerms | None:
         return once(wish.kind, parts, wish.first_due or on.on + timedelta(days=days), on)
     first_due = wish.first_due or usual_first_due(on, row)
     if wish.kind is Kind.SETTLEMENT:
-        pay = on.debt.owed.total_minor if wish.pay_minor is None else wish.pay_minor
-        return settlement_terms(on, row, min(pay, on.debt.owed.total_minor), wish.instalments or 1, first_due)
+        whole, least = on.debt.owed.total_minor, settles_from(on, row)
+        pay = (whole if least is None else least) if wish.pay_minor is None else min(wish.pay_minor, whole)
+        return settlement_terms(on, row, pay, wish.instalments or 1, first_due)
     method = Method.CUSTOM if wish.payments_minor else wish.method or row.methods[0]
     count = len(wish.payments_minor) + 1 if method is Method.CUSTOM else wish.instalments
     if count is None:
@@ -274,9 +276,9 @@ def _waivers(wish: Wish, on: Table, row: PolicyRow, count: int) -> Iterator[Reas
     """What is wished let go, against the most that any one role may who may also grant so many instalments."""
     say = Reasons(on)
     able = [each for each in row.authorities if each.instalments >= count] or list(row.authorities)
-    if wish.waived.principal_minor:
+    refused = bool(wish.waived.principal_minor)
+    if refused:
         yield say("waive_principal")
-    refused = False
     for part in CHARGES:
         limit = max((on.debt.owed.share(each.waive)[part] for each in able), default=0)
         if wish.waived[part] > limit:
@@ -288,12 +290,11 @@ def _waivers(wish: Wish, on: Table, row: PolicyRow, count: int) -> Iterator[Reas
 
 def _settlement(wish: Wish, one: Offer, on: Table, row: PolicyRow) -> Iterator[Reason]:
     say = Reasons(on)
-    floors = [each.settle_from for each in row.authorities if each.settle_from is not None]
-    if not floors:
+    least = settles_from(on, row)
+    if least is None:
         yield say("no_settlement")
         return
     paid = one.total_minor if wish.pay_minor is None else wish.pay_minor
-    least = floor_minor(on.debt.owed, min(floors))
     if paid > on.debt.owed.total_minor:
         yield say("too_much", paid, on.debt.owed.total_minor, money=True)
     if paid < max(1, least):
