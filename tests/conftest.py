@@ -52,6 +52,7 @@ STAYING = {
     "records_event": "event_stays_all",
     "records_contact": "contact_stays_all",
     "records_permit": "permit_stays_all",
+    "records_viewing": "viewing_stays_all",
 }
 
 

@@ -1,9 +1,8 @@
-"""The few settings, read from the environment, and what Django is told.
+"""The start, and what Django is told.
 
-Knows every setting (`SETTINGS` is the one list; `docs/reference/settings.md` is generated from it), where secrets
-come from and when to refuse the start. Importing this module writes nothing; `start()` makes the home and its secrets,
-holds the database and sets Django up. Rooms never import it: `records`, `acts` and the edges read
-`django.conf.settings`, all others take arguments.
+Knows where secrets come from and when to refuse the start; what may be set stands in `environment`. Importing this module
+writes nothing; `start()` makes the home and its secrets, holds the database and sets Django up. Rooms never import it:
+`records`, `acts` and the edges read `django.conf.settings`, all others take arguments.
 
 With nothing set it runs: home `./var`, embedded PostgreSQL, generated secrets that are marked as such. With
 `ANHUAN_PRODUCTION=1` secrets must be given, and what was generated or made for demonstrations refuses the start.
@@ -14,278 +13,26 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import secrets
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from anhuan import embedded
+from anhuan.environment import MARK, SettingsRefused, keyring_of, new_keyring, new_secret_key, read, reference
 
 if TYPE_CHECKING:
     from anhuan.embedded import Server
 
-# Stands in every secret we generate for ourselves. Production refuses it.
-MARK = "generated-for-development"
-
-
-class SettingsRefused(embedded.StartFailed):
-    """The settings cannot be used; `zh` and `en` say which and why. The start ends here."""
-
-
-# --- How each value is read -------------------------------------------------------------------------------------
-
-
-def _folder(text: str) -> Path:
-    return Path(text).absolute()
-
-
-def _yes_or_no(text: str) -> bool:
-    answers = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
-    if text.lower() not in answers:
-        raise SettingsRefused("应为 1 或 0。", "must be 1 or 0.")
-    return answers[text.lower()]
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    return tuple(host.strip() for host in text.split(",") if host.strip())
-
-
-def _database(text: str) -> dict[str, str]:
-    try:
-        parts = {name: str(value) for name, value in conninfo_to_dict(text).items() if value is not None}
-    except psycopg.ProgrammingError as error:
-        # The text holds a password: say what is wrong with it, never the text.
-        raise SettingsRefused("不是 libpq 能读的地址。", "is not an address libpq can read.") from error
-    if not parts.get("dbname"):
-        raise SettingsRefused("没有写数据库名。", "names no database.")
-    return parts
-
-
-def _secret_key(text: str) -> str:
-    if len(text) < 50:
-        raise SettingsRefused("太短，至少 50 个字符。", "is too short: 50 characters or more.")
-    return text
-
-
-def _keyring(text: str) -> dict[str, Any]:
-    """The keyring as `records.identity` reads it: ids are decimal text, keys are 64 hex digits (256 bits)."""
-    wrong = SettingsRefused(
-        '应为 JSON：{"current": 1, "encryption": {"1": 64 位十六进制}, "blind": …, "fingerprint": …}。',
-        'must be JSON: {"current": 1, "encryption": {"1": 64 hex digits}, "blind": …, "fingerprint": …}.',
-    )
-    try:
-        ring = json.loads(text)
-        keys = [ring["blind"], ring["fingerprint"], *ring["encryption"].values()]
-        fit = all(re.fullmatch(r"[0-9a-f]{64}", key) for key in keys) and len(set(keys)) == len(keys)
-        fit = (
-            fit and str(ring["current"]) in ring["encryption"] and all(1 <= int(name) < 1 << 15 for name in ring["encryption"])
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
-        fit = False
-    if not fit:
-        raise wrong from None
-    return dict(ring)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise SettingsRefused(
-            "应为带时区偏移的时刻，如 2026-11-23T09:30:00+08:00。",
-            "must be an instant with offset, such as 2026-11-23T09:30:00+08:00.",
-        )
-    return instant.astimezone(UTC)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One line of the reference: an environment variable, what stands without it, and what it means.
-
-    `parse` raises `SettingsRefused` with the end of a sentence that begins with the variable's name.
-    """
-
-    name: str
-    parse: Callable[[str], Any]
-    default: Any
-    shown: str
-    zh: str
-    en: str
-    or_file: bool = False  # `<name>_FILE` may name a file that holds the value
-
-
-SETTINGS = (
-    Setting(
-        "ANHUAN_HOME", _folder, Path("var").absolute(), "`./var`",
-        "本安装写入的一切所在：内嵌数据库、快照、密钥。新建时权限为 0700。两个安装互不相干。",
-        "Everything an installation writes: embedded database, snapshots, secrets. Made with mode 0700. Two homes never touch.",
-    ),
-    Setting(
-        "DATABASE_URL", _database, None, "the embedded PostgreSQL",
-        "改用任意 PostgreSQL（15 或更新），写法同 libpq。",
-        "Any PostgreSQL ≥ 15 instead of the embedded one, as libpq spells it: `postgresql://user@host/name?sslmode=verify-full`.",
-        or_file=True,
-    ),
-    Setting(
-        "ANHUAN_PRODUCTION", _yes_or_no, False, "`0`",  # noqa: FBT003  A default, beside its name.
-        "`1` 为生产模式：密钥必须给定，拒绝生成的密钥与移动过的时钟，只走 HTTPS。",
-        "`1` is production: secrets must be given, generated ones and a moved clock refuse the start, HTTPS only.",
-    ),
-    Setting(
-        "ANHUAN_ALLOWED_HOSTS", _hosts, ("localhost", "127.0.0.1", "[::1]"), "`localhost,127.0.0.1,[::1]`",
-        "网站应答的主机名，逗号分隔。生产模式必填，且不接受 `*`。",
-        "Host names the site answers to, separated by commas. Compulsory in production, where `*` is not taken.",
-    ),
-    Setting(
-        "ANHUAN_SECRET_KEY", _secret_key, None, "generated into `secrets/secret_key`",
-        "Django 的签名密钥，至少 50 个字符；`python -m anhuan.settings secret-key` 可生成。",
-        "Django's signing key, 50 characters or more; `python -m anhuan.settings secret-key` makes one.",
-        or_file=True,
-    ),
-    Setting(
-        "ANHUAN_KEYRING", _keyring, None, "generated into `secrets/keyring.json`",
-        "个人信息的密钥环；`python -m anhuan.settings keyring` 可生成。丢失即永远无法解密。",
-        "The keys of personal data; `python -m anhuan.settings keyring` makes them. Lost means unreadable for ever.",
-        or_file=True,
-    ),
-    Setting(
-        "ANHUAN_CLOCK", _instant, None, "the real time",
-        "让时钟从某一时刻（带时区偏移）走起，仅供演示和测试；生产模式拒绝。",
-        "Starts the clock at an instant (with offset), for demonstrations and tests only; production refuses it.",
-    ),
-    Setting(
-        "ANHUAN_LANG", str, "", "`LC_ALL`, then `LANG`",
-        "命令行的语言：`zh` 或 `en`。网页的语言由用户自己选。",
-        "Language of the command line: `zh` or `en`. That of the pages is each person's own choice.",
-    ),
-    Setting(
-        "DEMO_EXIT", _yes_or_no, False, "`0`",  # noqa: FBT003
-        "`1`：演示网站应答后即结束（供自动检查）。",
-        "`1`: the demonstration ends once its site has answered, for automatic checks.",
-    ),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What was set, checked and typed. None: nothing was given (generate it, use the embedded one, the real time)."""
-
-    home: Path
-    database: Mapping[str, str] | None
-    production: bool
-    allowed_hosts: tuple[str, ...]
-    secret_key: str | None
-    keyring: Mapping[str, Any] | None
-    clock: datetime | None
-    lang: str
-    demo_exit: bool
-    given: frozenset[str]
-
-
-def read(environment: Mapping[str, str]) -> Settings:
-    """Check and type the environment; `SettingsRefused` names everything that is wrong at once."""
-    values: dict[str, Any] = {}
-    given: set[str] = set()
-    faults: list[tuple[str, str]] = []
-    for setting in SETTINGS:
-        field = setting.name.removeprefix("ANHUAN_").lower()
-        values[field] = setting.default
-        try:
-            text = _text(setting, environment)
-            if text is not None:
-                values[field] = setting.parse(text)
-                given.add(setting.name)
-        except SettingsRefused as fault:
-            faults.append((f"{setting.name} {fault.zh}", f"{setting.name} {fault.en}"))
-    settings = Settings(database=values.pop("database_url"), given=frozenset(given), **values)
-    if settings.production:
-        faults += _unfit_for_production(settings)
-    if faults:
-        raise SettingsRefused("\n".join(zh for zh, _ in faults), "\n".join(en for _, en in faults))
-    return settings
-
-
-def _text(setting: Setting, environment: Mapping[str, str]) -> str | None:
-    text, file = environment.get(setting.name), environment.get(f"{setting.name}_FILE") if setting.or_file else None
-    if text and file:
-        raise SettingsRefused(
-            f"与 {setting.name}_FILE 同时给定，只能给一个。", f"and {setting.name}_FILE are both given; give one."
-        )
-    if not file:
-        return text or None
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = type(error).__name__
-        raise SettingsRefused(f"的文件 {file} 读不出（{why}）。", f"cannot be read from {file} ({why}).") from error
-
-
-def _unfit_for_production(settings: Settings) -> list[tuple[str, str]]:
-    """What a production installation must not start with."""
-    faults = []
-    for name, secret in (("ANHUAN_SECRET_KEY", settings.secret_key), ("ANHUAN_KEYRING", settings.keyring)):
-        if secret is None:
-            faults.append((f"生产模式必须给定 {name} 或 {name}_FILE。", f"Production needs {name} or {name}_FILE."))
-        elif MARK in str(secret):
-            faults.append(
-                (
-                    f"{name} 是为开发或演示生成的，生产模式拒绝。",
-                    f"{name} was generated for development; production refuses it.",
-                )
-            )
-    if "ANHUAN_ALLOWED_HOSTS" not in settings.given or "*" in settings.allowed_hosts:
-        faults.append(
-            ("生产模式必须在 ANHUAN_ALLOWED_HOSTS 写明主机名。", "Production needs host names in ANHUAN_ALLOWED_HOSTS.")
-        )
-    if settings.clock is not None:
-        faults.append(("生产模式不得移动时钟（ANHUAN_CLOCK）。", "Production refuses a moved clock (ANHUAN_CLOCK)."))
-    return faults
-
-
-def reference() -> str:
-    """The text of `docs/reference/settings.md`."""
-    lines = [
-        "# Settings · 设置",
-        "",
-        "Generated from `src/anhuan/settings.py` by `python -m anhuan.settings reference`. Everything is an environment",
-        "variable; nothing has to be set. A value that cannot be used stops the start with a sentence that names it.",
-        "",
-        "由 `src/anhuan/settings.py` 生成。全部是环境变量，都可以不设；无法使用的值会让程序在启动时说明原因并停下。",
-        "",
-        "| variable · 变量 | without it · 默认 | meaning | 含义 |",
-        "|---|---|---|---|",
-    ]
-    for setting in SETTINGS:
-        names = f"`{setting.name}`" + (f" or `{setting.name}_FILE`" if setting.or_file else "")
-        lines.append(f"| {names} | {setting.shown} | {setting.en} | {setting.zh} |")
-    return "\n".join(lines) + "\n"
-
 
 # --- Secrets ----------------------------------------------------------------------------------------------------
-
-
-def new_secret_key() -> str:
-    return secrets.token_urlsafe(64)
-
-
-def new_keyring() -> dict[str, Any]:
-    return {
-        "current": 1,
-        "encryption": {"1": secrets.token_hex(32)},
-        "blind": secrets.token_hex(32),
-        "fingerprint": secrets.token_hex(32),
-    }
 
 
 def add_encryption_key(home: Path) -> int:
@@ -300,7 +47,7 @@ def add_encryption_key(home: Path) -> int:
     ring["current"] = max(int(name) for name in ring["encryption"]) + 1
     ring["encryption"][str(ring["current"])] = secrets.token_hex(32)
     _write_secret(home / "secrets" / "keyring.json", json.dumps(ring, indent=1))
-    _tell_django(ANHUAN_KEYRING=_keyring(json.dumps(ring)))
+    _tell_django(ANHUAN_KEYRING=keyring_of(json.dumps(ring)))
     return int(ring["current"])
 
 
@@ -362,7 +109,7 @@ def _make_home(home: Path) -> None:
         _tell_django(SECRET_KEY=_kept_secret(home / "secrets" / "secret_key", lambda: f"{MARK}-{new_secret_key()}"))
     if SET.keyring is None:
         text = _kept_secret(home / "secrets" / "keyring.json", lambda: json.dumps({"origin": MARK, **new_keyring()}, indent=1))
-        _tell_django(ANHUAN_KEYRING=_keyring(text))
+        _tell_django(ANHUAN_KEYRING=keyring_of(text))
 
 
 def _hold_database() -> None:
@@ -476,6 +223,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_htmx",
+    "axes",
     "procrastinate.contrib.django",
     "anhuan.records",
     "anhuan.inbound",
@@ -491,11 +239,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    # Ends what has lasted too long, before any page is drawn in it.
+    "anhuan.workbench.attendance.Attendance",
     # Every page asks for a login unless it says otherwise: forgetting a decorator shows nobody anything.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -527,6 +278,27 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 
 AUTH_USER_MODEL = "records.Staff"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# New passwords by the first; older ones are hashed afresh at the next sign-in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+# A name and an address are locked out together: who guesses from elsewhere keeps nobody from her desk.
+AXES_FAILURE_LIMIT = SET.lock_out
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the sentence that says until when stays true
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True  # sign-ins are records of ours
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
+AXES_LOCKOUT_CALLABLE = "anhuan.workbench.login.locked_out"
+AXES_CLIENT_IP_CALLABLE = "anhuan.workbench.attendance.address_of"
+ANHUAN_SECOND_FACTOR = SET.production if SET.second_factor is None else SET.second_factor
+ANHUAN_IDLE = timedelta(minutes=SET.idle_minutes or (15 if SET.production else 240))
+ANHUAN_SESSION = timedelta(hours=SET.session_hours)
+ANHUAN_VIEWING_YEARS = SET.viewing_years
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
@@ -552,7 +324,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_MAX_AGE = 31_536_000 if SET.production else 0
 
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = SET.session_hours * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -577,6 +349,8 @@ LOGGING = {
         # Django's own would e-mail whole requests to administrators, and its SQL log quotes values.
         "django": {"handlers": [], "level": "INFO" if SET.production else "WARNING", "propagate": True},
         "django.db.backends": {"handlers": [], "level": "WARNING", "propagate": False},
+        # The lock-out's log would name who failed to sign in and from where; that stands in the database.
+        "axes": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

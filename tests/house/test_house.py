@@ -12,7 +12,7 @@ import pytest
 from tests.house import checks
 from tests.house.checks import File
 
-from anhuan.settings import SETTINGS
+from anhuan.environment import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = [setting.name for setting in SETTINGS]

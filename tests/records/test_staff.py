@@ -67,8 +67,8 @@ def test_a_user_name_is_taken_once() -> None:
         ("supervisor", {"read", "reveal", "work", "grant", "supervise"}),
         ("strategy", {"read", "sign"}),
         ("operations", {"read", "reveal", "sign", "post", "people"}),
-        ("compliance", {"read", "reveal", "sign", "decide"}),
-        ("auditor", {"read"}),
+        ("compliance", {"read", "reveal", "sign", "decide", "watch"}),
+        ("auditor", {"read", "watch"}),
         ("", set()),
     ],
 )

@@ -47,6 +47,7 @@ _SEALED = (
     _Sealed("contact_point", "records_contactpoint", "point_id", "point_id::text"),
     _Sealed("set_aside_row", "records_setasiderow", "id", "sequence || '/' || line || '/' || file"),
     _Sealed("said", "records_said", "row_id", "row_id::text"),
+    _Sealed("second_factor", "records_secondfactor", "id", "id::text"),
 )
 
 

@@ -73,7 +73,7 @@ def start(*, migrate: bool = False) -> None:
 
     try:
         settings.start()
-    except (settings.SettingsRefused, embedded.StartFailed) as refused:
+    except embedded.StartFailed as refused:
         usage("start_refused", refused.zh, refused.en, as_json=False)
     if migrate:
         from django.core.management import call_command

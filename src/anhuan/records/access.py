@@ -1,14 +1,14 @@
 # ruff: noqa: S608  the names put into SQL here are our own; whatever is asked for goes as a parameter
 """The only way a screen or a command obtains a case: one of them whole, or a page of the list.
 
-Knows who may see cases and how a page is found in milliseconds among a million. Does not know how a person is named
-(`records.identity`) or how a page is drawn. A case that may not be seen and one that does not exist look alike.
+Knows who may see which case (`reach` is the one place) and how a page is found in milliseconds among a million. Does not know how a
+person is named (`records.identity`) or how a page is drawn. A case that may not be seen and one that does not exist look alike.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
@@ -22,8 +22,9 @@ from anhuan.records.account import Account
 from anhuan.records.case import BucketSpan, Case, CaseFigures
 from anhuan.records.contact import Contact, Refusal
 from anhuan.records.events import Event
+from anhuan.records.grant import CaseGrant
 from anhuan.records.hold import Hold
-from anhuan.records.staff import Right, Staff
+from anhuan.records.staff import OF_A_DESK, Right, Staff
 from anhuan.records.strategy import Proposal, proposals_of
 
 
@@ -38,6 +39,54 @@ Viewer = Staff | System
 def may_see_cases(viewer: Viewer) -> bool:
     """Whether `viewer` may see cases at all."""
     return isinstance(viewer, System) or viewer.may(Right.READ)
+
+
+# --- which cases --------------------------------------------------------------------------------------------------
+
+# Her team works these queues: what stands in them, stood there, was handed to her or is in her hands.
+_OF_THE_TEAM = """EXISTS (SELECT FROM records_workitem i WHERE i.customer_id = case_id
+    AND (i.queue = ANY(%s) OR %s IN (i.assigned_to, i.leased_by, i.ended_by)))"""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which cases somebody may see: a condition on rows with `case_id` and `placed_with` (empty: in the house)."""
+
+    condition: str
+    params: tuple[Any, ...] = ()
+
+    @property
+    def all(self) -> bool:
+        return self.condition == "true"
+
+
+def reach(viewer: Viewer) -> Reach:
+    """Which cases `viewer` may see.
+
+    Collectors, seniors and supervisors: cases in the house, not placed with an agency; of a team that works certain queues, those
+    of them that stand in these or were handed to her; and any case for as long as she was given leave (`records.grant`), placed
+    outside or not. Everybody else who may read: all.
+    """
+    if not may_see_cases(viewer):
+        return Reach("false")
+    if isinstance(viewer, System) or viewer.role not in OF_A_DESK:
+        return Reach("true")
+    granted = _granted(viewer)
+    own, params = "placed_with = ''", []
+    if viewer.team is not None and viewer.team.queues:
+        own += f" AND {_OF_THE_TEAM}"
+        params = [list(viewer.team.queues), viewer.get_username()]
+    if granted:
+        own, params = f"({own} OR case_id = ANY(%s))", [*params, granted]
+    return Reach(own, tuple(params))
+
+
+def _granted(viewer: Staff) -> list[str]:
+    """The cases opened to her at the instant she looks; few at any time. Without an instant none counts."""
+    if viewer.looks_at is None:
+        return []
+    standing = CaseGrant.objects.filter(staff=viewer, granted_at__lte=viewer.looks_at, until__gt=viewer.looks_at)
+    return list(standing.values_list("customer_id", flat=True).distinct())
 
 
 # --- one case -----------------------------------------------------------------------------------------------------
@@ -60,7 +109,7 @@ class CaseDetail:
 
 def case(viewer: Viewer, case_id: str, *, events: int = 200) -> CaseDetail | None:
     """The case whose id, which is its customer's, is `case_id`; None when there is none or it may not be seen."""
-    found = Case.objects.filter(pk=case_id).first() if may_see_cases(viewer) else None
+    found = Case.objects.filter(pk=case_id).first() if may_see_case(viewer, case_id) else None
     if found is None:
         return None
     return CaseDetail(
@@ -74,7 +123,19 @@ def case(viewer: Viewer, case_id: str, *, events: int = 200) -> CaseDetail | Non
 
 def may_see_case(viewer: Viewer, case_id: str) -> bool:
     """Whether there is such a case and `viewer` may see it."""
-    return may_see_cases(viewer) and Case.objects.filter(pk=case_id).exists()
+    return bool(may_see(viewer, [case_id]))
+
+
+def may_see(viewer: Viewer, case_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that are cases `viewer` may see."""
+    within = reach(viewer)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT case_id FROM (SELECT c.case_id, coalesce(f.placed_with, '') AS placed_with FROM records_case c"
+            f" LEFT JOIN records_casefigures f USING (case_id) WHERE c.case_id = ANY(%s)) s WHERE {within.condition}",
+            [list(case_ids), *within.params],
+        )
+        return {case_id for (case_id,) in cursor.fetchall()}
 
 
 @dataclass(frozen=True)
@@ -190,7 +251,7 @@ def cases(
     if not may_see_cases(viewer):
         return CasePage([], None, None, 0, counted=True)
     backward = before is not None
-    query = _query(asked, sort, down=descending != backward, limit=limit + 1)
+    query = _query(asked, sort, reach(viewer), down=descending != backward, limit=limit + 1)
     lines, total, counted = _read(query, before if backward else after, few=asked.ids is not None)
 
     more, lines = len(lines) > limit, lines[:limit]
@@ -258,16 +319,17 @@ class _Query:
         return f"({self.column} {sign}= %s AND ({self.column} {sign} %s OR case_id {sign} %s))", [value, value, case_id]
 
 
-def _query(asked: CaseFilter, sort: str, *, down: bool, limit: int) -> _Query:
+def _query(asked: CaseFilter, sort: str, within: Reach, *, down: bool, limit: int) -> _Query:
     closed = asked.status == CaseStatus.CLOSED
     told = {name: getattr(asked, name) for name in _CONDITIONS}
     told = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
     given = {name: value for name, value in told.items() if value is not None and (value != [] or name == "ids")}
     conditions = [_CONDITIONS[name] for name in given] + ["missing_accounts > 0"] * asked.missing
+    conditions += [] if within.all else [within.condition]
     return _Query(
         source=_CLOSED if closed else "records_casefigures",
         matching=" AND ".join(conditions) or "true",
-        params=list(given.values()),
+        params=[*given.values(), *within.params],
         column="closed_on" if closed else SORTS[sort],
         down=down,
         limit=limit,

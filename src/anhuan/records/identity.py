@@ -16,6 +16,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.backends.utils import CursorWrapper
@@ -97,7 +98,7 @@ def keyring() -> Keyring:
 def rows_by_key() -> dict[int, int]:
     """How many rows each encryption key seals, over all tables; a key that is not in it may be retired."""
     counted: Counter[int] = Counter()
-    for model in (Customer, ContactPoint, SetAsideRow, Said):
+    for model in (Customer, ContactPoint, SetAsideRow, Said, apps.get_model("records", "SecondFactor")):
         counted.update(dict(model.objects.values_list("key_id").annotate(rows=models.Count("*")).order_by()))
     return dict(counted)
 

@@ -36,7 +36,7 @@ from anhuan.records.account import Account
 from anhuan.records.case import CaseFigures
 from anhuan.records.night import Night
 from anhuan.workbench import figures
-from anhuan.workbench.frame import page, reader
+from anhuan.workbench.frame import page, reader, viewed
 
 PAGE = 50
 EXPORTED = 50_000
@@ -283,6 +283,7 @@ def search(request: HttpRequest) -> HttpResponse:
         for status in (CaseStatus.OPEN, CaseStatus.CLOSED)
     }
     ids = found[CaseStatus.OPEN] + found[CaseStatus.CLOSED]
+    viewed(request, ids)
     if len(ids) == 1 or text in ids:
         return redirect("case", text if text in ids else ids[0])
     if not ids:

@@ -5,9 +5,10 @@ Knows who may see a page and who may reveal personal data. Does not know what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import wraps
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -20,6 +21,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 
 from anhuan import clock
+from anhuan.acts import viewing
 from anhuan.core.vocabulary import NightStatus
 from anhuan.records import access
 from anhuan.records.night import Night
@@ -35,7 +37,8 @@ View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
 def page(view: View[Arguments]) -> View[Arguments]:
     """A page of the workbench: for staff who may read, and never kept by a browser or proxy.
 
-    Where the bank's own rules cannot be read, a page that asks the law says so instead.
+    A page of one customer, by the `case_id` in its address, is kept as a look at her before it leaves the house (`viewed`
+    says otherwise). Where the bank's own rules cannot be read, a page that asks the law says so instead.
     """
 
     @login_required
@@ -47,6 +50,8 @@ def page(view: View[Arguments]) -> View[Arguments]:
             response = view(request, *args, **kwargs)
         except RulebookError as wrong:
             response = _unreadable(request, wrong)
+        if "case_id" in kwargs and response.status_code < HTTPStatus.MULTIPLE_CHOICES and not hasattr(request, "kept_look"):
+            viewed(request, [str(kwargs["case_id"])])
         add_never_cache_headers(response)
         return response
 
@@ -61,9 +66,22 @@ def _unreadable(request: HttpRequest, wrong: RulebookError) -> HttpResponse:
     return render(request, template, {"broken": broken}, status=200 if part else 503)
 
 
+def viewed(request: HttpRequest, customers: Iterable[str], *, clear: bool = False, reason: str = "") -> None:
+    """Keep that these customers were looked at on the page of this request; `page` does so by itself for a page of one."""
+    match = request.resolver_match
+    request.kept_look = True  # type: ignore[attr-defined]
+    viewing.keep(
+        customers, page=str(match.url_name if match else ""), clear=clear, reason=reason, at=clock.now(),
+        by=reader(request).get_username(), session=request.session.get("sign_in"),
+    )  # fmt: skip
+
+
 def reader(request: HttpRequest) -> Staff:
-    """The member of staff behind a request that has passed `page`."""
-    return cast("Staff", request.user)
+    """The member of staff behind a request that has passed `page`, with the instant of it."""
+    staff = cast("Staff", request.user)
+    if staff.looks_at is None:
+        staff.looks_at = clock.now()
+    return staff
 
 
 def may_reveal(staff: Staff) -> bool:
@@ -80,7 +98,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "auto",
         "themes": THEMES,
         "html_language": html_language(),
+        "rights": SimpleLazyObject(lambda: {right.value for right in Right if _may(request, right)}),
     }
+
+
+def _may(request: HttpRequest, right: Right) -> bool:
+    user = getattr(request, "user", None)
+    return isinstance(user, Staff) and user.may(right)
 
 
 def html_language() -> str:

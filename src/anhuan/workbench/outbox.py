@@ -24,7 +24,7 @@ from anhuan.records import access, identity
 from anhuan.records.outbox import UNDER_WAY, Campaign, ChannelHealth, ItemState, OutboxItem, Receipt, Reply, counts
 from anhuan.records.staff import Right
 from anhuan.workbench import figures
-from anhuan.workbench.frame import may_reveal, page, reader
+from anhuan.workbench.frame import may_reveal, page, reader, viewed
 
 SHOWN = 60
 PER_PAGE = 100
@@ -125,7 +125,10 @@ def message(request: HttpRequest, row_id: UUID) -> HttpResponse:
     item = OutboxItem.objects.filter(pk=row_id).select_related("campaign").first()
     reply = None if item else get_object_or_404(Reply, pk=row_id)
     customer_id = item.customer_id if item else reply.customer_id if reply else ""
+    if customer_id and not access.may_see_case(reader(request), customer_id):
+        raise Http404
     if customer_id:
+        viewed(request, [customer_id], clear=True)
         looks.look_at_message(customer_id, row_id, at=clock.now(), by=reader(request).get_username())
     context = {
         "item": item,

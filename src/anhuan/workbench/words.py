@@ -10,7 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy as _in
 
-from anhuan.records.staff import Role
+from anhuan.records.staff import Role, Skill
+from anhuan.workbench import work_words
 
 Label = str | Promise
 
@@ -140,7 +141,9 @@ LABELS: dict[str, dict[str, Label]] = {
         "identity": _in("step", "Absorb people"),
         "payments": _in("step", "Absorb payments"),
         "cases": _in("step", "Absorb cases"),
+        "agreements": _in("step", "Judge promises and plans"),
         "proposals": _in("step", "Propose actions"),
+        "worklist": _in("step", "Lay out the worklist"),
         "balance": _in("step", "Balance the heaps"),
     },
     "file": {
@@ -457,9 +460,101 @@ LABELS: dict[str, dict[str, Label]] = {
         "no_capacity": _in("heap", "No capacity"),
         "withdrawn": _("Withdrawn"),
     },
+    "promise": {
+        "open": _in("promise", "Open"),
+        "kept": _in("promise", "Kept"),
+        "part_kept": _in("promise", "Part kept"),
+        "broken": _in("promise", "Broken"),
+        "withdrawn": _in("promise", "Withdrawn"),
+    },
+    "agreement": {
+        "cure": _("Pay what is past due now"),
+        "promise": _("Promise to pay"),
+        "plan": _("Instalment plan"),
+        "deferral": _("Deferral"),
+        "settlement": _("Settlement"),
+        "waiver": _("Waiver"),
+    },
+    "plan": {
+        "proposed": _in("plan", "Waits for approval"),
+        "approved": _in("plan", "Waits for consent"),
+        "refused": _in("plan", "Refused"),
+        "active": _in("plan", "Being performed"),
+        "performed": _in("plan", "Performed"),
+        "defaulted": _in("plan", "Broken"),
+        "cancelled": _in("plan", "Called off"),
+        "replaced": _in("plan", "Replaced"),
+        "conditional": _in("plan", "Once performed"),
+        "granted": _in("plan", "Granted"),
+        "void": _in("plan", "Void"),
+    },
+    "instalment": {
+        "open": _in("instalment", "To come"),
+        "paid": _in("instalment", "Paid"),
+        "missed": _in("instalment", "Missed"),
+    },
+    "method": {
+        "level": _("Level payments"),
+        "equal_principal": _("Equal principal"),
+        "custom": _("Her own amounts"),
+        "step_up": _("Rising payments"),
+    },
+    "consent": {"written": _("in writing"), "oral": _("orally, recorded")},
+    "decision": {
+        "approved": _in("decision", "Approved"),
+        "refused": _in("decision", "Refused"),
+        "withdrawn": _in("decision", "No longer asked"),
+    },
+    "expense": {
+        "housing": _("Housing"),
+        "food": _("Food"),
+        "utilities": _("Water, power, telephone"),
+        "transport": _("Transport"),
+        "health": _("Health"),
+        "education": _("Education"),
+        "care": _("Care of others"),
+        "insurance": _("Insurance"),
+        "other": _in("expense", "Other expenses"),
+    },
     "handled_by": {"in_house": _("in-house"), "outside": _("outside agency")},
     "role": dict(Role.choices),
+    "skill": dict(Skill.choices),
+    "queue": {
+        "desk": _("Desk"),
+        "senior": _("Senior desk"),
+        "hardship": _("Hardship desk"),
+        "disputes": _("Disputes desk"),
+        "plans": _("Plans desk"),
+        "complaints": _("Complaints desk"),
+        "legal": _("Legal desk"),
+    },
+    "page": {
+        "case": _("Case page"),
+        "search": _("Found by a search"),
+        "reveal": _("Revealed"),
+        "message": _("Message"),
+        "messages": _("Messages"),
+        "gate": _("Contacts now"),
+        "explanation": _("Explanation"),
+        "chain": _("Chain of events"),
+        "viewings_of": _("Who looked"),
+        "plan_card": _("Promises and plans"),
+        "payment_card": _("Payments"),
+        "dispute_card": _("Disputes and hardship"),
+    },
+    "spoken": {
+        "zh": _("Mandarin"),
+        "yue": _("Cantonese"),
+        "en": _("English"),
+        "ug": _("Uyghur"),
+        "bo": _("Tibetan"),
+        "mn": _("Mongolian"),
+        "ko": _("Korean"),
+        "ja": _("Japanese"),
+        "es": _("Spanish"),
+    },
     "language": {"zh-CN": _("Chinese"), "en": _("English")},
+    **work_words.LABELS,
 }
 
 

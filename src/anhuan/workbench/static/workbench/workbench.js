@@ -115,6 +115,13 @@
     document.getElementById("announcer").textContent = text;
   }
 
+  // What a page asks for by itself while nobody touches it is no sign of somebody being there: the session may end.
+  let touched = performance.now();
+  ["keydown", "pointerdown", "pointermove", "wheel"].forEach((kind) => document.addEventListener(kind, () => { touched = performance.now(); }, { passive: true }));
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (performance.now() - touched > 60_000) event.detail.headers["X-Unattended"] = "1";
+  });
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     // A session that ended answers with the sign-in page; that belongs in the whole window.
     if (event.detail.xhr.responseURL.includes("/login/")) {
