@@ -12,6 +12,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -71,6 +72,8 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     """Generate the bank's nights and run those that are not sealed yet; False when one is refused."""
     from anhuan.clockwork import nightly
 
+    if not (home / "policy.yaml").exists():  # what the made-up bank grants; without it nobody could agree anything
+        shutil.copyfile(_bank_folder() / "policy.yaml", home / "policy.yaml")
     folder = home / "demo-nights"
     first = LAST_NIGHT - timedelta(days=nights - 1)
     sealed = {entry["business_date"] for entry in nightly.listed(home)}

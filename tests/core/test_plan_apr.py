@@ -44,6 +44,37 @@ OFFICIAL = {
         "half_month",
     ),
     "quarterly, long first period": ([flow("1978-05-23", 10000)], monthly("1978-10-01", 40, 385, 3), "8.97", "three_months"),
+    "weekly, long first period": ([flow("1978-03-20", 500)], weekly("1978-04-21", 30, "17.60"), "14.96", "week"),
+    "monthly, irregular first payment": (
+        [flow("1978-01-10", 5000)],
+        [flow("1978-02-10", 250), *monthly("1978-03-10", 23, 230)],
+        "10.08",
+        "month",
+    ),
+    "monthly, irregular final payment": (
+        [flow("1978-01-10", 5000)],
+        [*monthly("1978-02-10", 23, 230), flow("1980-01-10", 280)],
+        "10.50",
+        "month",
+    ),
+    "every two weeks, short first period, irregular final payment": (
+        [flow("1978-04-03", 200)],
+        [*weekly("1978-04-11", 19, "9.50", 2), flow("1979-01-02", 30)],
+        "12.22",
+        "two_weeks",
+    ),
+    "monthly, irregular first and final payments": (
+        [flow("1978-01-10", 5000)],
+        [flow("1978-02-10", 250), *monthly("1978-03-10", 22, 230), flow("1980-01-10", 280)],
+        "10.90",
+        "month",
+    ),
+    "every two months, short first period, irregular first and final payments": (
+        [flow("1978-01-10", 8000)],
+        [flow("1978-03-01", "449.36"), *monthly("1978-05-01", 18, 465, 2), flow("1981-05-01", 200)],
+        "7.30",
+        "two_months",
+    ),
     "one payment within a year": ([flow("1978-01-03", 1000)], [flow("1978-09-15", 1080)], "11.45", "days:255"),
 }
 

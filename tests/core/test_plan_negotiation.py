@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anhuan.core.plan import reading
-from anhuan.core.plan.agreement import Kind
+from anhuan.core.plan.agreement import Instalment, Kind
 from anhuan.core.plan.negotiation import Debt, Expense, Form, Wish, negotiate, note
-from anhuan.core.plan.offers import months_begun
+from anhuan.core.plan.offers import months_begun, present_value
 from anhuan.core.plan.parts import Part, Parts
 from anhuan.core.plan.policy import Authority, DefaultRule, Ground, Policy, PolicyRow, PromiseRule, Treatment
 from anhuan.core.plan.reading import Refused
@@ -133,6 +133,18 @@ def test_where_the_law_names_no_term_the_policy_alone_does():
         replace(DEBT, currency="USD"), elsewhere, ON, form=replace(FORM, currency="USD"), wish=plan(instalments=72)
     )
     assert told.granted.terms.currency == "USD"
+
+
+def paid_yearly(amounts):
+    return tuple(Instalment(0, day, day, True, minor, 0, 0, 0, 0, 0) for number, minor in amounts
+                 for day in [ON + timedelta(days=365 * number)])  # fmt: skip
+
+
+def test_present_values_are_the_published_ones():
+    # numpy-financial: npv(0.05, [-15000, 1500, 2500, 3500, 4500, 6000]) = 122.89; pv(0.07, 20, 12000) = -127128.17
+    flows = enumerate([-1_500_000, 150_000, 250_000, 350_000, 450_000, 600_000])
+    assert present_value(paid_yearly(flows), ON, Fraction(5, 100)) == 12_289
+    assert present_value(paid_yearly((year, 1_200_000) for year in range(1, 21)), ON, Fraction(7, 100)) == 12_712_817
 
 
 # --- wishes refused ----------------------------------------------------------------------------------------------------------
