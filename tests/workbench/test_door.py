@@ -176,6 +176,19 @@ def test_a_second_factor_of_ones_own_can_be_given_up_only_where_it_is_a_choice(
     assert not RecoveryCode.objects.exists()
 
 
+def test_another_phone_takes_the_place_of_the_first_only_for_a_code_of_the_first(client: Client, wang: Staff) -> None:
+    knock(client)
+    first, codes = with_factor(wang)
+    setup = reverse("second_factor_setup")
+    client.get(setup)
+    drawn = SecondFactor.objects.get(confirmed=False)
+    assert client.post(setup, {"code": app_code(drawn)}).status_code == 422
+    assert second_factor(wang) == first
+    SecondFactor.objects.update(throttling_failure_count=0)
+    assert client.post(setup, {"code": app_code(drawn), "old": codes[0]}).status_code == 200
+    assert second_factor(wang) == drawn
+
+
 # --- Sessions
 
 

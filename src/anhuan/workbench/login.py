@@ -87,13 +87,19 @@ def ask(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("code")
 def set_up(request: HttpRequest) -> HttpResponse:
-    """Draw a second factor and confirm it by its first code: at the door where it must be, else from one's own account."""
+    """Draw a second factor and confirm it by its first code: at the door where it must be, else from one's own account.
+
+    Who has one already shows it once more: an unattended session is not enough to replace it.
+    """
     inside = isinstance(request.user, Staff)
     staff, onward = (request.user, "account") if isinstance(request.user, Staff) else _pending(request)
     if staff is None or (not inside and second_factor(staff) is not None):
         return redirect("login")  # who has one is asked for it, not offered another
     refusal = None
-    if request.method == "POST":
+    held = inside and second_factor(staff) is not None
+    if request.method == "POST" and held and not acts.passes(staff, request.POST.get("old", ""), at=clock.now()):
+        refusal = {"message_zh": "现用验证码不对。", "message_en": "The present code does not fit."}
+    elif request.method == "POST":
         answer = acts.confirm(staff, request.POST.get("code", ""), at=clock.now(), by=staff.get_username())
         if isinstance(answer, list):
             if not inside:
@@ -101,7 +107,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
             return render(request, "workbench/recovery_codes.html", {"codes": answer, "onward": onward})
         refusal = {"message_zh": answer.zh, "message_en": answer.en}
     drawn = acts.draw(staff, at=clock.now())
-    context = {"drawn": drawn, "code_image": code_image(staff, drawn), "refusal": refusal, "inside": inside}
+    context = {"drawn": drawn, "code_image": code_image(staff, drawn), "refusal": refusal, "inside": inside, "held": held}
     return render(request, "workbench/second_factor_setup.html", context, status=422 if refusal else 200)
 
 
