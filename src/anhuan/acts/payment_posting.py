@@ -325,20 +325,23 @@ def _applied(accounts: Collection[str]) -> dict[str, Parts]:
 
 
 def _taken_back(posting: Posting, made: Iterable[PaymentAllocation]) -> list[PaymentAllocation]:
-    """The lines of what is reversed, below nought, last applied first: a part of it takes back so much."""
+    """The lines of what is reversed, less what was taken back before, below nought, last applied first: a part of it takes back so much."""
+    if posting.reverses_posting is None:
+        return []
     lines = [each for each in made if each.posting_id == posting.reverses_posting]
-    if not lines and posting.reverses_posting is not None:
-        lines = list(PaymentAllocation.objects.filter(posting_id=posting.reverses_posting))
+    lines = lines or list(PaymentAllocation.objects.filter(posting_id=posting.reverses_posting))
+    before = Posting.objects.filter(reverses_posting=posting.reverses_posting).exclude(state=PostingState.WITHDRAWN)
+    back = PaymentAllocation.objects.filter(posting__in=before).values_list("component").annotate(Sum("amount_minor"))
+    standing: dict[str, int] = defaultdict(int, dict(back))
     left = posting.amount_minor
     rows: list[PaymentAllocation] = []
     for line in sorted(lines, key=lambda each: -each.number):
-        amount = min(left, line.amount_minor)
+        amount = min(left, line.amount_minor + standing[line.component])
         left -= amount
         if amount:
+            number = len(rows) + 1
             rows.append(
-                PaymentAllocation(
-                    posting_id=posting.posting_id, number=len(rows) + 1, component=line.component, amount_minor=-amount
-                )
+                PaymentAllocation(posting_id=posting.posting_id, number=number, component=line.component, amount_minor=-amount)
             )
     return rows
 

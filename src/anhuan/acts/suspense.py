@@ -297,6 +297,7 @@ def undo(suspense_id: UUID, *, reason: str, at: datetime, by: str) -> Suspense |
             return _no("confirmed")
         _remember(suspense, "suspense.undone", at=at, by=by, why=reason.strip()[:200])
         PaymentEntry.objects.filter(pk=suspense.pk).update(account_id="", how="", posting_id=None)
+        suspense.undone = True
         _reopen(suspense)
         _hold(suspense, at=at, by=by)
     return suspense

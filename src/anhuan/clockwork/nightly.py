@@ -26,7 +26,7 @@ from ibis.backends.duckdb import Backend
 from anhuan import clock
 from anhuan.acts import case, identity, outbox, payment, performance, promise, worklist
 from anhuan.acts import night as nights
-from anhuan.clockwork import proposing
+from anhuan.clockwork import extracting, proposing
 from anhuan.core.vocabulary import Flow, Heap, NightStatus, Presence
 from anhuan.portfolio import delinquency, engine, feed, reports, snapshot
 from anhuan.portfolio.feed.columns import FILES
@@ -163,6 +163,7 @@ def _work_through(
         night, result=result, summary=summary, folder=home / "nights", at=at, by=ACTOR,
         also=lambda: {"outbox": outbox.schedule(night, at=at)},
     )  # fmt: skip
+    extracting.run(night.business_date, home=home)
     return Outcome("sealed", night.result)
 
 

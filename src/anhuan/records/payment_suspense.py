@@ -35,7 +35,7 @@ class Suspense(models.Model):
     """One entry in suspense. `decision` says what is to be done: `{"do", "parts": [{"account_id", "amount_minor"}], "posting"}`.
 
     Never approved by whoever decided, which PostgreSQL sees to as well. `holds` are those that keep its candidates from being
-    chased meanwhile.
+    chased meanwhile. `undone`: it was decided once, and that was taken back, which the bank is told as well.
     """
 
     entry = models.OneToOneField(PaymentEntry, on_delete=models.PROTECT, primary_key=True, related_name="suspense")
@@ -49,6 +49,7 @@ class Suspense(models.Model):
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=150, blank=True)
     holds = ArrayField(models.UUIDField(), default=list)
+    undone = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["since"], name="suspense_open", condition=Q(state__in=["open", "proposed"]))]

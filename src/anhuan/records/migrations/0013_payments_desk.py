@@ -58,7 +58,7 @@ SELECT records_tell('records_waiver', 'waiver', '{waiver_id,customer_id,account_
 SELECT records_tell('records_hold', 'hold', '{hold_id,customer_id,kind,debts,begins,ends,until_date,reason,registered_at,registered_by}');
 SELECT records_tell('records_pointfinding', 'contact_point', '{id,customer_id,kind,point_id,at,by}');
 SELECT records_tell('records_suspense', 'suspense', '{entry_id,state,decision,reason,decided_at,decided_by,approved_by}',
-    $$NEW.state NOT IN ('open', 'proposed')$$);
+    $$NEW.state NOT IN ('open', 'proposed') OR NEW.undone$$);
 """
 
 # What a message told before there were postings is known, and changes nothing when it is told again.
@@ -247,6 +247,7 @@ class Migration(migrations.Migration):
                 ("approved_at", models.DateTimeField(null=True)),
                 ("approved_by", models.CharField(blank=True, max_length=150)),
                 ("holds", django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
+                ("undone", models.BooleanField(db_default=False, default=False)),
             ],
         ),
         migrations.CreateModel(
