@@ -19,7 +19,7 @@ from tests.channels.permits import permit
 
 from anhuan.channels.sms.route import Route
 from anhuan.channels.sms.transport import Smpp
-from anhuan.channels.transport import Delivery, Message, Session
+from anhuan.channels.transport import Asked, Delivery, Message, Session
 from anhuan.core.vocabulary import Channel
 
 PHONE = "+8613000000001"
@@ -203,6 +203,55 @@ def test_an_answer_or_a_receipt_that_comes_too_late_turns_unknown_into_known(cen
     assert (late.attempt_id, late.delivery) == (allowed.attempt_id, delivery)
 
 
+@pytest.mark.parametrize(
+    ("phone", "options", "delivery", "code"),
+    [
+        (PHONE, {}, Delivery.DELIVERED, "smpp:DELIVRD"),
+        (UNDELIVERED, {}, Delivery.NOT_DELIVERED, "smpp:UNDELIV"),
+        (PHONE, {"under_way": True}, Delivery.TAKEN, "smpp:on_its_way"),
+    ],
+)
+def test_a_centre_is_asked_what_became_of_a_message_of_an_earlier_session(centre_of, told, phone, options, delivery, code):
+    centre = centre_of(receipts=False, **options)
+    [(allowed, _)] = batch = outgoing(phone)
+    with listening(centre, told) as transport:
+        [taken] = transport.send_many(batch)
+    with listening(centre, told) as transport:
+        transport.ask([Asked("m:unheard", PHONE, ("m9999",)), Asked(allowed.attempt_id, phone, taken.references)])
+        answer = told.get(timeout=5)
+        assert transport.send_many(outgoing(PHONE)).__next__().delivery is Delivery.TAKEN
+    assert (answer.attempt_id, answer.delivery, answer.code) == (allowed.attempt_id, delivery, code)
+    assert told.empty()
+    assert len(centre.submitted()) == 2
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+def test_a_receipt_settles_what_a_session_that_died_had_sent_without_an_answer(centre_of, told, asked_first):
+    centre = centre_of()
+    [(allowed, _)] = batch = outgoing(SILENT)
+    with listening(centre, told) as transport:
+        [lost] = transport.send_many(batch)
+    assert (lost.delivery, lost.references) == (Delivery.UNKNOWN, ())
+    asked = Asked(allowed.attempt_id, SILENT)
+    centre.wait_for("closed")
+    with listening(centre, told) as transport:
+        number = transport._job(allowed.attempt_id, batch[0][1], None).number
+        receipt = {
+            "destination_addr": SILENT.lstrip("+"), "dest_addr_ton": 1, "source_addr": "106900", "user_message_reference": number,
+            "id": "m1001",
+        }  # fmt: skip
+        if asked_first:
+            transport.ask([asked])
+            time.sleep(0.2)
+        centre.tell(receipt=receipt)
+        if not asked_first:
+            assert told.get(timeout=5).attempt_id == ""
+            transport.ask([asked])
+        heard = told.get(timeout=5)
+    assert (heard.attempt_id, heard.delivery) == (allowed.attempt_id, Delivery.DELIVERED)
+    assert len(centre.submitted()) == 1
+
+
 def test_a_receipt_that_overtakes_the_answer_waits_for_it(centre_of, told):
     centre = centre_of(hasty=True, text_only=True)
     [(allowed, _)] = batch = outgoing(PHONE)
@@ -354,11 +403,13 @@ def test_a_reply_arrives_with_the_attempt_it_answers(centre, transport, heard):
     assert centre.wait_for("heard") == 0
 
 
-def test_a_long_reply_is_joined_whatever_the_order_of_its_parts(centre, transport, heard):
+def test_each_part_of_a_long_reply_is_told_and_acknowledged_alone_whatever_their_order(centre, transport, heard):
     said = "我已经在上个星期把钱还了，" * 12 + "请核实"
     centre.tell(phone={"from": "8613000000005", "to": "106900", "text": said, "order": [2, 0, 1]})
-    assert heard.get(timeout=5).text == said
-    assert heard.empty()
+    parts = [heard.get(timeout=5) for _ in range(3)]
+    assert [(part.fragment.number, part.fragment.total) for part in parts] == [(3, 3), (1, 3), (2, 3)]
+    assert "".join(part.text for part in sorted(parts, key=lambda part: part.fragment.number)) == said
+    assert len({part.fragment.reference for part in parts}) == 1
 
 
 def test_a_reply_nobody_took_is_not_acknowledged(centre, told):

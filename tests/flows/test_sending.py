@@ -18,11 +18,11 @@ from tests.flows.outgoing import MORNING
 from tests.records import desk
 
 from anhuan import clock
-from anhuan.acts import hold, law, outbox, receipts, sending
+from anhuan.acts import hold, law, longer, outbox, receipts, sending
 from anhuan.acts.dispatch.carriers import ChannelsRefused
 from anhuan.acts.staff import create_staff
 from anhuan.channels.sandbox.folder import outbox as posted
-from anhuan.channels.transport import Delivery, Inbound, Receipt
+from anhuan.channels.transport import Asked, Delivery, Fragment, Inbound, Receipt
 from anhuan.clockwork.hearing import Ears, settle_left
 from anhuan.clockwork.sending import Sender, opened
 from anhuan.core.vocabulary import Channel, HoldKind
@@ -31,7 +31,7 @@ from anhuan.records.circumstance import PointFinding, PointFindingKind
 from anhuan.records.contact import Contact, Permit, Refusal, State
 from anhuan.records.events import Event
 from anhuan.records.night import Night
-from anhuan.records.outbox import Campaign, ItemState, OutboxItem
+from anhuan.records.outbox import Campaign, ItemState, OutboxItem, Reply, ReplyPart
 from anhuan.records.outbox import Receipt as Kept
 from anhuan.records.staff import Staff
 from anhuan.records.strategy import Proposal
@@ -213,6 +213,67 @@ def test_a_reply_is_an_inbound_contact_with_an_intent_and_stops_what_must_stop(
 def test_a_reply_of_nobody_known_is_kept_and_does_nothing() -> None:
     taken = receipts.hear(Inbound("r1", Channel.SMS, "+8619999999999", "95500", "T", at=MORNING), at=MORNING)
     assert (taken.reply.customer_id, taken.reply.intent, taken.reply.acted) == ("", "stop", "")
+
+
+def parts(*numbers: int, text: str = "我已经", answers: str = "") -> list[Inbound]:
+    """Parts of a reply of three, in this order."""
+    said = {number: f"{text}{number}" for number in (1, 2, 3)}
+    return [
+        Inbound(f"p{number}", Channel.SMS, outgoing.mobile(1), "95500", said[number], answers, MORNING, Fragment(7, number, 3))
+        for number in numbers
+    ]
+
+
+def test_parts_of_a_long_reply_are_kept_one_by_one_and_joined_when_the_last_has_come() -> None:
+    outgoing.customer(1)
+    heard = [longer.hear(part, at=MORNING) for part in parts(3, 1, 1, 2, 2)]
+    assert [taken is not None for taken in heard] == [False, False, False, True, False]
+    [reply] = Reply.objects.all()
+    assert identity.said([reply.reply_id])[reply.reply_id]["text"] == "我已经1我已经2我已经3"
+    # The phone uses its number again.
+    assert longer.hear(parts(1, text="退订")[0], at=MORNING) is None
+    assert Reply.objects.count() == 1
+
+
+def test_what_a_killed_sender_heard_of_a_long_reply_is_joined_by_the_next_or_taken_as_far_as_it_came() -> None:
+    outgoing.customer(1)
+    for part in parts(2, 1):
+        longer.hear(part, at=MORNING)
+    connection.close()
+    assert longer.take_incomplete(at=MORNING + timedelta(minutes=9)) == 0
+    assert longer.take_incomplete(at=MORNING + timedelta(minutes=10)) == 1
+    [reply] = Reply.objects.all()
+    assert identity.said([reply.reply_id])[reply.reply_id]["text"] == "我已经1我已经2"
+    longer.take_incomplete(at=MORNING + timedelta(days=2))
+    assert not ReplyPart.objects.exists()
+
+
+def test_the_other_side_is_asked_about_what_is_unknown_and_what_it_says_settles_it_without_another_message(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign, (ready,) = begun()
+    receipts.settle(
+        [Receipt(ready.permit.attempt_id, Delivery.UNKNOWN, "no_answer", references=("m1", "m2"), parts=3)], at=MORNING
+    )
+    assert sending.unsettled(Channel.SMS, at=MORNING) == {}
+    later = MORNING + sending.ASK_AFTER
+    [(item, asked)] = sending.unsettled(Channel.SMS, at=later).items()
+    assert asked == Asked(ready.permit.attempt_id, ready.message.to, ("m1", "m2"), 3)
+    assert sending.unsettled(Channel.SMS, at=later, known=[item]) == {}
+
+    carrier = sender.carriers.of(Channel.SMS)
+    heard: list[Asked] = []
+    monkeypatch.setattr(type(carrier), "asks", True)
+    monkeypatch.setattr(type(carrier), "_ask", lambda _, told: heard.extend(told))
+    monkeypatch.setattr(sender.carriers, "asking", lambda: [(Channel.SMS, carrier)])
+    monkeypatch.setattr(clock, "now", lambda: later)
+    sender.ask()
+    sender.ask()
+    assert heard == [asked]
+    receipts.settle([Receipt(asked.attempt_id, Delivery.DELIVERED, "smpp:DELIVRD", references=("m1",), parts=3)], at=later)
+    assert set(states().values()) == {ItemState.DELIVERED}
+    assert sender.campaign(campaign.pk) == 0
+    assert Permit.objects.count() == 1
 
 
 # --- ears ---------------------------------------------------------------------------------------------------------

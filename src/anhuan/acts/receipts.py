@@ -92,7 +92,7 @@ def _settle_plain(pairs: Sequence[tuple[OutboxItem, Heard]], *, at: datetime, by
     told = [(item.item_id, item.state, item.code, item.parts) for item, _ in pairs]
     with connection.cursor() as cursor:
         cursor.execute(_MARK, [at, *map(list, zip(*told, strict=True))])
-    Receipt.objects.bulk_create([_receipt(item, heard, at) for item, heard in pairs])
+    Receipt.objects.bulk_create([row for item, heard in pairs for row in _receipts(item, heard, at)])
 
 
 _MARK = """
@@ -101,12 +101,15 @@ FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::smallint[]) n (item_id, stat
 """
 
 
-def _receipt(item: OutboxItem, heard: Heard, at: datetime) -> Receipt:
-    reference = heard.references[0][:100] if heard.references else ""
-    return Receipt(
-        item=item, delivery=heard.delivery.value, code=heard.code[:80], permanent=heard.permanent, reference=reference,
-        at=heard.at, heard_at=at,
-    )  # fmt: skip
+def _receipts(item: OutboxItem, heard: Heard, at: datetime) -> list[Receipt]:
+    """A row for each part the other side has a name for: by any of them may it be asked, or tell, later."""
+    return [
+        Receipt(
+            item=item, delivery=heard.delivery.value, code=heard.code[:80], permanent=heard.permanent, reference=reference[:100],
+            at=heard.at, heard_at=at,
+        )
+        for reference in heard.references or ("",)
+    ]  # fmt: skip
 
 
 def _order(each: tuple[int, Heard], found: Mapping[int, OutboxItem | None]) -> tuple[str, int]:
@@ -134,11 +137,11 @@ def _items(receipts: Sequence[Heard]) -> dict[int, OutboxItem | None]:
 
 
 def _settle(item: OutboxItem, heard: Heard, *, at: datetime, by: str) -> None:
-    receipt = _receipt(item, heard, at)
-    said = Receipt.objects.filter(item=item, delivery=receipt.delivery, code=receipt.code, reference=receipt.reference)
-    if said.filter(at=receipt.at).exists():
+    rows = _receipts(item, heard, at)
+    said = Receipt.objects.filter(item=item, delivery=rows[0].delivery, code=rows[0].code, reference=rows[0].reference)
+    if said.filter(at=heard.at).exists():
         return
-    receipt.save()
+    Receipt.objects.bulk_create(rows)
     if item.contact_id is None:
         return
     state = _SETTLERS[heard.delivery](item, heard, at, by)

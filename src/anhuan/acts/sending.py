@@ -10,7 +10,7 @@ nor what a message says.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,10 +24,12 @@ from django.db import connection, transaction
 from anhuan.acts import dispatch, saying
 from anhuan.acts.dispatch import Refused, Started, Unfit
 from anhuan.acts.outbox import BATCH
-from anhuan.channels.transport import Health, Message
+from anhuan.channels.transport import Asked, Health, Message
 from anhuan.core import gate
 from anhuan.core.facts import Attempt
 from anhuan.core.law import Law
+from anhuan.core.vocabulary import Channel
+from anhuan.records import identity
 from anhuan.records.attempt import Fault
 from anhuan.records.facts import Known
 from anhuan.records.identity import Said, seal_said
@@ -125,6 +127,41 @@ def resolve_abandoned(*, at: datetime, by: str) -> int:
                 item.save(update_fields=["state", "code", "worker", "changed_at"])
                 resolved += 1
     return resolved
+
+
+ASK_AFTER = timedelta(minutes=5)
+"""After so long the other side is asked about a message of which nobody knows whether it left."""
+_AWAIT, _GIVE_UP = timedelta(hours=3), timedelta(days=3)
+"""For how long a receipt of a message that was taken is awaited, and after how long nobody asks any more."""
+_ASKED_AT_ONCE = 200
+_UNSETTLED = """
+SELECT i.item_id, p.attempt_id, i.parts, array_remove(array_agg(r.reference ORDER BY r.id), '')
+FROM records_campaign c JOIN records_outboxitem i USING (campaign_id) JOIN records_permit p ON p.used_by = i.contact_id
+LEFT JOIN records_receipt r ON r.item_id = i.item_id
+WHERE c.channel = %(channel)s AND c.business_date >= %(oldest)s AND i.changed_at > %(given_up)s AND NOT i.item_id = ANY(%(known)s)
+  AND (i.state = 'unknown' AND i.changed_at <= %(unknown)s OR i.state = 'sent' AND i.changed_at <= %(sent)s)
+GROUP BY 1, 2, 3, i.changed_at ORDER BY i.changed_at LIMIT %(most)s
+"""
+
+
+def unsettled(channel: Channel, *, at: datetime, known: Collection[UUID] = ()) -> dict[UUID, Asked]:
+    """Messages of whose end nothing has been heard for a while, by item, as the other side may be asked about them; not `known` ones.
+
+    Those of which nobody knows whether they left, after minutes; those that were taken, after hours without a receipt.
+    """
+    asked = {
+        "channel": channel.value, "oldest": (at - _GIVE_UP - timedelta(days=7)).date(), "given_up": at - _GIVE_UP,
+        "unknown": at - ASK_AFTER, "sent": at - _AWAIT, "known": list(known), "most": _ASKED_AT_ONCE,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSETTLED, asked)
+        rows = cursor.fetchall()
+    said = identity.said(item_id for item_id, *_ in rows)
+    return {
+        item_id: Asked(attempt_id, said[item_id]["to"], tuple(dict.fromkeys(references)), max(parts, 1))
+        for item_id, attempt_id, parts, references in rows
+        if item_id in said
+    }
 
 
 def tell_health(worker: int, carriers: Iterable[tuple[str, Health]], *, at: datetime) -> None:

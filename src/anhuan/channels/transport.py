@@ -99,8 +99,20 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Fragment:
+    """Which part of a longer message something is: `number` of `total`, from 1; its sender numbers whole messages by `reference`."""
+
+    reference: int
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
-    """A reply, or a message nobody asked for. The same `id` may come twice; `answers` is an attempt's id where it is known."""
+    """A reply, or a message nobody asked for. The same `id` may come twice; `answers` is an attempt's id where it is known.
+
+    `fragment`: it is a part of a longer one, in whatever order; whoever listens keeps it, and joins them.
+    """
 
     id: str
     channel: Channel
@@ -109,6 +121,20 @@ class Inbound:
     text: str = field(repr=False)
     answers: str = ""
     at: datetime | None = None
+    fragment: Fragment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message handed over earlier, by whatever session, of whose end nothing is known: what the other side is asked about.
+
+    `references`: what it called the parts of which it answered; none where no answer came.
+    """
+
+    attempt_id: str
+    to: str = field(repr=False)
+    references: tuple[str, ...] = ()
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +167,11 @@ OnInbound = Callable[[Inbound], None]
 class Transport(ABC):
     """One session with one other side. `open` first; one batch at a time; `close` waits for what is under way.
 
-    `channels`: what it may carry.
+    `channels`: what it may carry. `asks`: its other side can be asked what became of a message.
     """
 
     channels: ClassVar[frozenset[Channel]]
+    asks: ClassVar[bool] = False
     window: int = 1
 
     def __init__(self) -> None:
@@ -206,6 +233,14 @@ class Transport(ABC):
         self._remember([permit.attempt_id for permit, _ in pairs])
         return self._receipts({permit.attempt_id: (permit, message) for permit, message in pairs})
 
+    def ask(self, asked: Iterable[Asked]) -> None:
+        """Ask the other side what became of these. What it says comes to the listener as receipts; what it does not know, stays.
+
+        Nothing is ever sent by this. `asks` says whether this transport can; one that cannot does nothing.
+        """
+        if self.asks and self._session is not Session.CLOSED:
+            self._ask(list(asked))
+
     def health(self) -> Health:
         with self._guard:
             self._forget_ends(time.monotonic())
@@ -220,6 +255,9 @@ class Transport(ABC):
     @abstractmethod
     def _hand_over(self, batch: Mapping[str, tuple[Permit, Message]]) -> Iterator[Receipt]:
         """Carry the batch, by attempt id; one receipt each. What gets none is reported as unknown."""
+
+    def _ask(self, asked: list[Asked]) -> None:  # noqa: B027
+        """Ask, where `asks`; from any thread."""
 
     def _close(self) -> None:  # noqa: B027
         """Wait for what is under way, and disconnect."""

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -23,7 +24,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import DeleteJobCondition
 
 from anhuan import clock
-from anhuan.acts import law, outbox, receipts, sending
+from anhuan.acts import law, longer, outbox, receipts, sending
 from anhuan.acts.dispatch.carriers import Carriers
 from anhuan.acts.sending import Number
 from anhuan.channels.transport import Inbound
@@ -41,6 +42,7 @@ JOURNALS = "spool"
 """The folder of the home where senders write down what they hear."""
 _HEALTH_EVERY = 2.0
 """Seconds between two words of how the transports are."""
+_ASK_AGAIN = timedelta(hours=1)
 _LOOK_EVERY = 5
 """After so many of them, a look for what dead senders left, and for messages that nobody is asked to send."""
 
@@ -52,6 +54,7 @@ class Sender:
     number: Number
     carriers: Carriers
     stopping: threading.Event = field(default_factory=threading.Event)
+    asked: dict[UUID, datetime] = field(default_factory=dict)
 
     def campaign(self, campaign_id: UUID) -> int:
         """Send what of a campaign is due, batch by batch, until nothing is; how many messages were taken up."""
@@ -75,8 +78,19 @@ class Sender:
         if lost:
             logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
         hearing.settle_left(self.carriers.home / JOURNALS, lives=sending.lives, by=ACTOR)
+        longer.take_incomplete(at=clock.now(), by=ACTOR)
+        self.ask()
         outbox.sweep(at=clock.now(), real=clock.real())
         self.tell_health()
+
+    def ask(self) -> None:
+        """Ask the other side about messages of whose end nothing has been heard for a while; each is asked about again after long."""
+        at = clock.now()
+        self.asked = {item: when for item, when in self.asked.items() if when > at - _ASK_AGAIN}
+        for channel, carrier in self.carriers.asking():
+            unsettled = sending.unsettled(channel, at=at, known=self.asked)
+            carrier.ask(unsettled.values())
+            self.asked |= dict.fromkeys(unsettled, at)
 
     def tell_health(self) -> None:
         sending.tell_health(self.number.worker, self.carriers.health(), at=clock.now())
@@ -110,7 +124,7 @@ def opened(home: Path) -> Iterator[Sender]:
 
 
 def _on_inbound(said: Inbound) -> None:
-    _in_thread(lambda: receipts.hear(said, at=clock.now(), by=ACTOR))
+    _in_thread(lambda: longer.hear(said, at=clock.now(), by=ACTOR))
 
 
 def _in_thread(act: Callable[[], object]) -> None:

@@ -17,7 +17,7 @@ from anhuan.records.hold import Hold
 from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
 from anhuan.records.note import Note
-from anhuan.records.outbox import Campaign, ChannelHealth, Hook, OutboxItem, Receipt, Reply
+from anhuan.records.outbox import Campaign, ChannelHealth, Hook, OutboxItem, Receipt, Reply, ReplyPart
 from anhuan.records.payment import (
     Paid,
     Payment,
@@ -88,6 +88,7 @@ __all__ = [
     "RecoveryCode",
     "Refusal",
     "Reply",
+    "ReplyPart",
     "Revocation",
     "Said",
     "SecondFactor",

@@ -146,6 +146,25 @@ class Reply(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["source", "heard_as"], name="one_reply_a_message")]
 
 
+class ReplyPart(models.Model):
+    """One part of a long reply, kept before its sender's network hears that we have it; its words stand in `Said` under its id.
+
+    `whole` is the same for the parts of one message: a digest of sender and numbering, under a key. `answers`: the attempt it may
+    answer. `joined_at`: when the whole was taken; until it is forgotten, the same part again is known.
+    """
+
+    part_id = models.UUIDField(primary_key=True)
+    whole = models.CharField(max_length=64, db_collation="C")
+    number = models.SmallIntegerField()
+    total = models.SmallIntegerField()
+    answers = models.CharField(max_length=200, blank=True, db_collation="C")
+    heard_at = models.DateTimeField(db_index=True)
+    joined_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["whole", "number"], name="one_part_a_number")]
+
+
 class Hook(models.Model):
     """A signed message of a machine that was taken once: its id, so that the same one is not taken again."""
 

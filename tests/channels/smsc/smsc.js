@@ -10,6 +10,7 @@ const options = Object.assign({receipts: true, password: 'secret', ids: 'same', 
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
 const sessions = new Set();
 const throttled = new Map();
+const states = new Map();
 let number = options.first || 1000;
 
 function receipt(session, pdu, id, delivered) {
@@ -38,6 +39,7 @@ function submitted(session, pdu) {
   }
   if (refusal) return session.send(pdu.response({command_status: refusal}));
   const id = options.ids === 'decimal' ? (++number).toString(16) : `m${++number}`;
+  states.set(id, end === '95' ? 5 : options.under_way ? 1 : 2);
   if (!options.quiet) {
     say({submit: {
       to: pdu.destination_addr, from: pdu.source_addr, text: pdu.short_message.message, coding: pdu.data_coding,
@@ -68,6 +70,11 @@ const server = smpp.createServer(secured, (session) => {
     session.send(pdu.response({system_id: 'test'}));
   });
   session.on('submit_sm', (pdu) => submitted(session, pdu));
+  session.on('query_sm', (pdu) => {
+    say({asked: pdu.message_id});
+    const state = states.get(pdu.message_id);
+    session.send(pdu.response(state ? {message_id: pdu.message_id, message_state: state} : {command_status: smpp.ESME_RQUERYFAIL}));
+  });
   session.on('enquire_link', (pdu) => {
     say({enquired: true});
     if (!options.deaf) session.send(pdu.response());
@@ -97,6 +104,7 @@ process.stdin.on('data', (data) => {
   for (const line of lines) {
     const asked = JSON.parse(line);
     if (asked.phone) fromPhone(asked.phone);
+    if (asked.receipt) for (const session of sessions) receipt(session, asked.receipt, asked.receipt.id, true);
     if (asked.hang_up) for (const session of sessions) session.destroy();
   }
 });

@@ -150,6 +150,12 @@ class Carriers:
         for name, carrier in self._open.items():
             yield name, carrier.health()
 
+    def asking(self) -> Iterator[tuple[Channel, Transport]]:
+        """The open transports whose other side can be asked what became of a message, with the channel each carries."""
+        for name, carrier in self._open.items():
+            if carrier.asks:
+                yield Channel(name), carrier
+
     def close(self) -> None:
         for carrier in self._open.values():
             carrier.close()

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
-from anhuan.channels.transport import Delivery, Receipt
+from anhuan.channels.transport import Asked, Delivery, Receipt
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +31,13 @@ class Job:
 
     def __post_init__(self) -> None:
         self.total = len(self.unsent)
+
+    @classmethod
+    def of_old(cls, asked: Asked, number: int) -> Job:
+        """A message of an earlier session, of which nobody knows what became; nothing of it is submitted."""
+        job = cls(asked.attempt_id, asked.to, 0, deque(), SimpleQueue(), number, references=list(asked.references))
+        job.total, job.lost, job.told = asked.parts, True, True
+        return job
 
     def receipt(self) -> Receipt | None:
         """The attempt's receipt, once; None while a part is under way or waits for its turn."""

@@ -15,6 +15,7 @@ import struct
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from itertools import count
 from queue import SimpleQueue
 from random import SystemRandom
@@ -30,7 +31,7 @@ from anhuan.channels.sms import receipts, text
 from anhuan.channels.sms.jobs import Job, Piece
 from anhuan.channels.sms.receipts import Told
 from anhuan.channels.sms.route import Route
-from anhuan.channels.transport import Delivery, Inbound, Message, Receipt, Session, Transport
+from anhuan.channels.transport import Asked, Delivery, Fragment, Inbound, Message, Receipt, Session, Transport
 from anhuan.core.gate import Permit
 from anhuan.core.vocabulary import Channel
 
@@ -47,9 +48,10 @@ _PAUSE = 1.0
 _PERMANENT = {0x01, 0x0A, 0x0B, 0x0C, 0x15, 0x33, 0x34, 0x40, 0x42, 0x43, 0x44, 0x48, 0x49, 0x50, 0x51, 0x54, 0x61, 0x62, 0xC4}
 _NOT_NOW = 0x64  # ESME_RX_T_APPN: the message centre keeps the message and tries again
 _RECEIPT, _INTERMEDIATE, _HEADER = 0x04, 0x20, 0x40  # of esm_class
+_UNDER_WAY = {1, 6}  # message states: en route, accepted
 _REMEMBERED = 200_000
-_JOIN_WITHIN = 600.0
-"""Seconds after which a long message whose parts did not all come is passed on as far as it came."""
+_QUESTIONS = 10
+"""How many questions wait for their answer at once; messages go before them."""
 _BROKEN = (exceptions.ConnectionError, exceptions.PDUError, exceptions.UnknownCommandError, OSError, struct.error)
 
 
@@ -82,6 +84,7 @@ class Smpp(Transport):
     """One bound session. Several make several binds, each with its share of the window and the pace."""
 
     channels: ClassVar = frozenset({Channel.SMS})
+    asks: ClassVar = True
 
     def __init__(self, route: Route) -> None:
         super().__init__()
@@ -91,11 +94,14 @@ class Smpp(Transport):
         self._open_pieces: OrderedDict[int, Piece] = OrderedDict()  # by sequence number, oldest first
         self._late: dict[int, Piece] = {}  # given up waiting for; the answer may still come
         self._known: OrderedDict[str, Job] = OrderedDict()  # by message id, for receipts
-        self._numbered: OrderedDict[int, Job] = OrderedDict()  # by user_message_reference, for receipts about what is unknown
+        self._numbered: OrderedDict[tuple[int, str], Job] = OrderedDict()  # by our number and address, for what is unknown
+        self._unmatched: OrderedDict[tuple[int, str], list[Told]] = OrderedDict()  # receipts of what nobody asked about yet
+        self._asked: deque[Asked] = deque()
+        self._questions: deque[tuple[Job, str]] = deque()  # a message, and the id of one of its parts
+        self._open_questions: OrderedDict[int, tuple[Job, str, float]] = OrderedDict()  # by sequence number, with when
         self._early: dict[str, tuple[float, Told]] = {}  # receipts that overtook the answer, by message id
         self._latest: OrderedDict[str, str] = OrderedDict()  # by address, for replies
-        self._halves: dict[tuple[str, int, int], tuple[float, dict[int, str]]] = {}
-        self._numbers = count(SystemRandom().randrange(0x10000))
+        self._numbers = count(SystemRandom().randrange(0x100))
         self._stopping, self._tried = Event(), Event()
         self._thread: Thread | None = None
         self._code = ""
@@ -146,12 +152,11 @@ class Smpp(Transport):
             return Receipt(attempt, Delivery.FAILED, "bad_address", permanent=True, nothing_left=True)
         if not message.text:
             return Receipt(attempt, Delivery.FAILED, "no_text", permanent=True, nothing_left=True)
-        number = next(self._numbers) & 0xFFFF
         try:
-            coding, parts = text.encode(message.text, number & 0xFF)
+            coding, parts = text.encode(message.text, next(self._numbers) & 0xFF)
         except text.TooLong:
             return Receipt(attempt, Delivery.FAILED, "too_long", permanent=True, nothing_left=True)
-        return Job(attempt, message.to, coding, deque(parts), answers, number=number)
+        return Job(attempt, message.to, coding, deque(parts), answers, number=_number(attempt))
 
     def _settle(self, job: Job) -> None:
         """Give the job's receipt once there is one to give."""
@@ -203,6 +208,7 @@ class Smpp(Transport):
         while True:
             now = time.monotonic()
             waits = self._submit(wire, now)
+            self._question(wire, now)
             self._expire(now)
             if self._stopping.is_set() and not self._queue and not self._open_pieces:
                 wire.unbind()
@@ -224,6 +230,7 @@ class Smpp(Transport):
         pieces = list(self._open_pieces.values())
         self._open_pieces.clear()
         self._late.clear()
+        self._open_questions.clear()
         for piece in pieces:
             self._lose(piece)
         for job in queued:
@@ -255,7 +262,7 @@ class Smpp(Transport):
             pdu = smpp.make_pdu("submit_sm", client=wire, **self._fields(job, data))
             job.unsent.popleft()
             job.open += 1
-            _keep(self._numbered, job.number, job)
+            _keep(self._numbered, (job.number, job.to.lstrip("+")), job)
             self._open_pieces[pdu.sequence] = Piece(job, data, now)  # before it is sent: a send that breaks off is unknown
             wire.send_pdu(pdu)
             if not job.unsent:
@@ -275,7 +282,7 @@ class Smpp(Transport):
         }  # fmt: skip
 
     def _expire(self, now: float) -> None:
-        """Wait no longer for what was submitted too long ago, nor for parts of a message from a phone."""
+        """Wait no longer for what was submitted or asked too long ago."""
         while self._open_pieces:
             sequence, piece = next(iter(self._open_pieces.items()))
             if now - piece.sent_at < self._route.answer_within:
@@ -285,12 +292,11 @@ class Smpp(Transport):
             self._lose(piece)
         for reference, (since, told) in list(self._early.items()):
             if now - since > self._route.answer_within:
-                self._tell_of(None, told)
+                self._tell_of(None, told, reference)
                 del self._early[reference]
-        for whole, (since, parts) in list(self._halves.items()):
-            if now - since > _JOIN_WITHIN:
-                self._hear_from(whole[0], "", "".join(parts[number] for number in sorted(parts)))
-                del self._halves[whole]
+        for sequence, (_, _, since) in list(self._open_questions.items()):
+            if now - since > self._route.answer_within:
+                del self._open_questions[sequence]
 
     def _enquire(self, wire: _Wire, now: float) -> None:
         """Ask whether the other side is there when it has been quiet; no word in time: the link is dead."""
@@ -300,13 +306,62 @@ class Smpp(Transport):
             wire.send_pdu(smpp.make_pdu("enquire_link", client=wire))
             self._asked_at = now
 
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def _ask(self, asked: list[Asked]) -> None:
+        with self._guard:
+            self._asked.extend(asked)
+        self._rouse()
+
+    def _question(self, wire: _Wire, now: float) -> None:
+        """Know what is asked about, so that receipts find it, and ask by `query_sm` for the parts that have ids."""
+        with self._guard:
+            asked = list(self._asked)
+            self._asked.clear()
+        for each in asked:
+            self._learn(each)
+        while self._questions and not self._queue and len(self._open_questions) < _QUESTIONS:
+            job, reference = self._questions.popleft()
+            ton, npi, source = self._route.sender
+            pdu = smpp.make_pdu(
+                "query_sm", client=wire, message_id=reference, source_addr_ton=ton, source_addr_npi=npi, source_addr=source
+            )
+            self._open_questions[pdu.sequence] = (job, reference, now)
+            wire.send_pdu(pdu)
+
+    def _learn(self, asked: Asked) -> None:
+        known = [self._known.get(receipts.key(reference)) for reference in asked.references]
+        job = next(filter(None, known), None) or Job.of_old(asked, _number(asked.attempt_id))
+        place = (job.number, job.to.lstrip("+"))
+        _keep(self._numbered, place, job)
+        for reference in asked.references:
+            _keep(self._known, receipts.key(reference), job)
+            self._questions.append((job, reference))
+        for told in self._unmatched.pop(place, []):
+            self._tell_of(job, told, receipts.key(told.reference, self._route.receipts_spell_ids))
+
+    def _told_state(self, pdu: Any) -> None:
+        """The answer to a question: final words are receipts; a part that is on its way was taken. Everything else says nothing."""
+        job, reference, _ = self._open_questions.pop(pdu.sequence, (None, "", 0.0))
+        state = getattr(pdu, "message_state", None)
+        if job is None or pdu.status or state is None:
+            return
+        told = receipts.read("", reference=reference, state=state)
+        if told is not None:
+            self._tell_of(job, told, receipts.key(reference))
+        elif state in _UNDER_WAY and job.lost and job.total == 1:
+            self._tell(Receipt(job.attempt_id, Delivery.TAKEN, "smpp:on_its_way", references=(reference,)))
+
     # --- reading -------------------------------------------------------------------------------------------------
 
     def _read(self, wire: _Wire) -> None:
         pdu = wire.read_pdu()
         self._heard_at, self._asked_at = time.monotonic(), 0.0
         if pdu.command in {"submit_sm_resp", "generic_nack"}:
+            self._open_questions.pop(pdu.sequence, None)
             self._answered(pdu)
+        elif pdu.command == "query_sm_resp":
+            self._told_state(pdu)
         elif pdu.command == "deliver_sm":
             wire.answer(pdu, self._delivered(pdu))
         elif pdu.command in {"enquire_link", "unbind"}:
@@ -341,7 +396,7 @@ class Smpp(Transport):
             job.refused, job.permanent = f"smpp:{pdu.status:02x}", pdu.status in _PERMANENT
         self._settle(job)
         for told in filter(None, overtook):
-            self._tell_of(job, told[1])
+            self._tell_of(job, told[1], receipts.key(told[1].reference, self._route.receipts_spell_ids))
 
     def _delivered(self, pdu: Any) -> int:
         """A receipt, or a message from a phone; the status to answer with."""
@@ -368,18 +423,21 @@ class Smpp(Transport):
         if job is None and self._open_pieces:
             self._early[reference] = (time.monotonic(), told)
             return
-        self._tell_of(job, told)
+        if job is None and (number := getattr(pdu, "user_message_reference", None)):
+            place = (number, _plain(pdu.source_addr).lstrip("+"))
+            _keep(self._unmatched, place, [*self._unmatched.get(place, []), told])
+        self._tell_of(job, told, reference)
 
     def _numbered_job(self, pdu: Any) -> Job | None:
         """The message of which a receipt repeats our number, if it went to the same address and nobody knows what became of it."""
-        job = self._numbered.get(getattr(pdu, "user_message_reference", None) or -1)
-        known = job is not None and job.lost and job.to.lstrip("+") == _plain(pdu.source_addr).lstrip("+")
-        return job if known else None
+        number = getattr(pdu, "user_message_reference", None)
+        job = self._numbered.get((number or 0, _plain(pdu.source_addr).lstrip("+")))
+        return job if job is not None and job.lost else None
 
-    def _tell_of(self, job: Job | None, told: Told) -> None:
-        """Pass a receipt on; of several parts, the last that arrived speaks for the whole."""
+    def _tell_of(self, job: Job | None, told: Told, part: str) -> None:
+        """Pass a receipt on; of several parts, the last that arrived speaks for the whole. `part`: its id as ids are compared."""
         if job is not None and told.delivery is Delivery.DELIVERED:
-            job.arrived.add(told.reference)
+            job.arrived.add(part)
             if len(job.arrived) < job.total:
                 return
         self._tell(
@@ -395,19 +453,15 @@ class Smpp(Transport):
         part = text.part_of(data) if pdu.esm_class & _HEADER else None
         if part is None and getattr(pdu, "sar_total_segments", None):
             part = text.Part(pdu.sar_msg_ref_num, pdu.sar_total_segments, pdu.sar_segment_seqnum, data)
-        if part is None or part.total <= 1:
-            self._hear_from(sender, to, text.decode(part.data if part else data, pdu.data_coding or 0))
-            return
-        whole = (sender, part.reference, part.total)
-        _, parts = self._halves.setdefault(whole, (time.monotonic(), {}))
-        parts[part.number] = text.decode(part.data, pdu.data_coding or 0)
-        if len(parts) >= part.total:
-            self._hear_from(sender, to, "".join(parts[number] for number in sorted(parts)))
-            del self._halves[whole]
-
-    def _hear_from(self, sender: str, to: str, said: str) -> None:
+        said = text.decode(part.data if part else data, pdu.data_coding or 0)
+        fragment = Fragment(part.reference, part.number, part.total) if part and part.total > 1 else None
         answers = self._latest.get(sender) or self._latest.get(sender.lstrip("+")) or self._latest.get(f"+{sender}", "")
-        self._hear(Inbound(uuid4().hex, Channel.SMS, sender, to, said, answers=answers))
+        self._hear(Inbound(uuid4().hex, Channel.SMS, sender, to, said, answers=answers, fragment=fragment))
+
+
+def _number(attempt: str) -> int:
+    """Our own number for an attempt (SMPP's user_message_reference), the same in every session: never 0."""
+    return int.from_bytes(sha256(attempt.encode()).digest()[:2], "big") or 1
 
 
 def _plain(written: bytes | str | None) -> str:
