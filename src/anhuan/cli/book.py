@@ -27,7 +27,6 @@ from anhuan.cli.terminal import (
     progress_bars,
     report_app,
     say,
-    staff_app,
     start,
     table,
     usage,
@@ -308,28 +307,6 @@ def keys_rotate() -> None:
     with progress_bars() as progress:
         counted = keys.rotate_keys(at=clock.now(), by="system:keys", progress=progress)
     print(f"{counted:,} rows re-encrypted under key {keyring().current}; restart what else is running")
-
-
-@staff_app.command("add")
-def staff_add(
-    username: str,
-    role: Annotated[str, typer.Option(help="operations, compliance or auditor")] = "operations",
-    language: Annotated[str, typer.Option(help="zh-hans or en")] = "zh-hans",
-) -> None:
-    """Add a member of staff; the password is asked for, or read from standard input."""
-    import getpass
-
-    start(migrate=True)
-    from anhuan import clock
-    from anhuan.acts import staff
-
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    refused = staff.create_staff(
-        username=username, password=password, role=role, language=language, at=clock.now(), by="system:cli"
-    )
-    if refused:
-        usage(refused.code, refused.zh, refused.en, as_json=False)
-    print(f"{username} ({role})")
 
 
 @app.command()

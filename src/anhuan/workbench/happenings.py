@@ -12,12 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _later
 
 from anhuan.core.vocabulary import BANK
 from anhuan.records.contact import Contact
 from anhuan.records.events import Event
-from anhuan.workbench import words
+from anhuan.rulebook import codes
+from anhuan.workbench import desk_words, words
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,19 @@ def _reported(body: Mapping[str, Any]) -> str:
     return _("%(actor)s reports a contact without a permit (%(channel)s, %(party)s).") % told
 
 
+def _wrapped(body: Mapping[str, Any]) -> str:
+    """A call with what it came to and what comes next, by the code book."""
+    known, english = codes.book(), not (get_language() or "").startswith("zh")
+    found = [axis[body[name]] for axis, name in ((known.results, "result"), (known.parties, "party"), (known.lines, "line"))]
+    result, party, line = (each.en if english else each.zh for each in found)
+    told = {"result": result, "party": party, "line": line, "next": desk_words.word(body["next"].get("step"), "next_step")}
+    text = _("Call ended: %(result)s (%(party)s, %(line)s). Next: %(next)s.") % told
+    if body.get("unsaid"):
+        left_out = _(", ").join(desk_words.word(each, "statement") for each in body["unsaid"])
+        text += " " + _("Not said: %(statements)s.") % {"statements": left_out}
+    return text
+
+
 def _placed(body: Mapping[str, Any]) -> str:
     told = {
         "kind": words.label("hold", body["kind"]),
@@ -149,6 +166,22 @@ def _blocked(body: Mapping[str, Any]) -> str:
     return _("Named a time as inconvenient: %(begins)s–%(ends)s (%(channel)s).") % told
 
 
+def _worked(text: str | Promise) -> Callable[[Mapping[str, Any]], str]:
+    """What was done with the case on the worklist, filled with its queue, and with why and when where that is told."""
+    return lambda body: (
+        str(text)
+        % {
+            "queue": words.label("queue", body["queue"]),
+            "from": words.label("queue", body["from"]) if body.get("from") else "–",
+            "why": words.label("release_why" if text is _GIVEN_BACK else "work_why", body["why"]) if "why" in body else "",
+            "when": _minute(body["due_at"]) if "due_at" in body else "",
+        }
+    )
+
+
+_GIVEN_BACK = _later("Given back (%(queue)s): %(why)s.")
+
+
 def _covered(body: Mapping[str, Any]) -> dict[str, str]:
     return {"covers": _(", ").join(words.label("covers", each) for each in body["covers"])}
 
@@ -160,6 +193,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "case.closed": lambda body: _("Left collections from M%(from)s on %(business_date)s.") % body,
     "case.restated": _restated,
     "identity.revealed": _revealed,
+    "case.granted": lambda body: _("Opened to %(to)s until %(until)s.") % {**body, "until": _minute(body["until"])},
     "message.read": lambda _body: _("Read what a message says."),
     "payment.announced": lambda body: (
         _("The bank's payment system told of %(payments)s payments; messages stopped: %(stopped)s.")
@@ -173,8 +207,26 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "contact.unknown": lambda body: _("%(channel)s of unknown result, to: %(party)s; it counts.") % _whom(body),
     "contact.inbound": lambda body: _("%(channel)s from: %(party)s.") % _whom(body),
     "contact.reported": _reported,
+    "call.received": lambda body: (
+        _("Called in; who was on the line: %(party)s.") % {"party": words.label("party", body["party"])}
+    ),
+    "identity.checked": lambda body: (
+        (
+            _("Identity checked by %(number)s questions: shown.")
+            if body["passed"]
+            else _("Identity checked by %(number)s questions: not shown.")
+        )
+        % {"number": len(body["asked"])}
+    ),
+    "call.wrapped": _wrapped,
+    "note.kept": lambda body: _("Kept a note: %(kind)s.") % {"kind": desk_words.word(body["kind"], "note")},
     "hold.placed": _placed,
     "hold.ended": _ended,
+    "work.taken": _worked(_later("Taken from the worklist (%(queue)s).")),
+    "work.follow_up": _worked(_later("To be followed up at %(when)s: %(why)s.")),
+    "work.transferred": _worked(_later("Transferred from %(from)s to %(queue)s: %(why)s.")),
+    "work.released": _worked(_GIVEN_BACK),
+    "work.done": _worked(_later("Done with for now (%(queue)s).")),
     "history.judged": _judged_meanwhile,
     "consent.given": lambda body: _("Agreed to: %(covers)s.") % _covered(body),
     "consent.revoked": lambda body: _("Revoked consent to: %(covers)s.") % _covered(body),
