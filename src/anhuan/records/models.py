@@ -10,9 +10,11 @@ from anhuan.records.circumstance import Circumstance, PersonFinding, PointFindin
 from anhuan.records.consent import BadTime, CeaseNotice, Consent, OptOut, PlaceBar, Revocation, TimeBlock
 from anhuan.records.contact import Contact, Permit, Refusal
 from anhuan.records.customer import ContactPoint, Customer
+from anhuan.records.dispute import Dispute, Evidence, MatterStep
 from anhuan.records.events import Event
 from anhuan.records.extract import Change, Extract
 from anhuan.records.grant import CaseGrant
+from anhuan.records.hardship import Hardship
 from anhuan.records.hold import Hold
 from anhuan.records.identity import Said, SetAsideRow
 from anhuan.records.night import Night, NightStep
@@ -58,11 +60,15 @@ __all__ = [
     "Contact",
     "ContactPoint",
     "Customer",
+    "Dispute",
     "Event",
+    "Evidence",
     "Extract",
+    "Hardship",
     "Hold",
     "Hook",
     "Instalment",
+    "MatterStep",
     "Night",
     "NightStep",
     "Note",
