@@ -56,7 +56,7 @@ def run(home: Path, *, port: int, nights: int, accounts: int, progress: Progress
     call_command("migrate", verbosity=0, interactive=False)
     if not _work_through(home, nights=nights, accounts=accounts, progress=progress, say=say):
         return 3
-    password = _demo_user(home)
+    password = _demo_staff(home)
     port = _free_port(port)
     return _serve(
         port,
@@ -64,6 +64,9 @@ def run(home: Path, *, port: int, nights: int, accounts: int, progress: Progress
         f"\n  安还 Anhuan    http://127.0.0.1:{port}/\n"
         f"  用户 user      {USER}\n"
         f"  密码 password  {password}\n\n"
+        "  Others sign in with the same password · 下列用户密码相同：\n"
+        + "".join(f"    {name:9} {role}\n" for name, role, *_rest in _PEOPLE)
+        + "\n"
         "  Ctrl-C ends the demonstration; `make demo` starts it again in seconds.\n",
     )
 
@@ -295,21 +298,40 @@ def _listen(day: date, ago: int, cases: list[str], chance: random.Random) -> Non
         dispatch.record_inbound(who[10], channel=Channel.CALL, started_at=at, outcome=said, at=at, by=by)
 
 
-def _demo_user(home: Path) -> str:
-    """The password of the demonstration's user, made on the first run and kept in the home's secrets."""
+# Who else works at the made-up bank: user, role, team, skills, what they speak. No such people exist.
+_PEOPLE: tuple[tuple[str, str, str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("wanglei", "collector", "电话一组", (), ("zh",)),
+    ("chenxi", "collector", "电话一组", ("foreign_currency",), ("zh", "yue", "en")),
+    ("sunyan", "senior", "专席组", ("hardship", "disputes", "complaints", "vulnerable"), ("zh", "en")),
+    ("zhouqi", "supervisor", "", ("hardship", "disputes", "legal"), ("zh",)),
+    ("hehan", "compliance", "", (), ()),
+    ("xuming", "strategy", "", (), ()),
+    ("guolin", "auditor", "", (), ()),
+)
+_TEAMS = {"电话一组": ("desk",), "专席组": ("senior", "hardship", "disputes", "plans", "complaints")}
+
+
+def _demo_staff(home: Path) -> str:
+    """The password of the demonstration's staff, made on the first run and kept in the home's secrets; all sign in with it."""
     from anhuan import clock
     from anhuan.acts import staff
-    from anhuan.records.staff import Staff
+    from anhuan.records.staff import Staff, Team
 
     kept = home / "secrets" / "demo_password"
-    if not kept.exists():  # kept before the user is made: a start cut short in between must not lose it
+    if not kept.exists():  # kept before anybody is taken in: a start cut short in between must not lose it
         with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(secrets.token_urlsafe(12) + "\n")
     password = kept.read_text().strip()
-    if not Staff.objects.filter(username=USER).exists():
+    known = set(Staff.objects.values_list("username", flat=True))
+    for name in _TEAMS.keys() - set(Team.objects.values_list("name", flat=True)):
+        staff.save_team(name, queues=_TEAMS[name], lead="", at=clock.now(), by="system:demo")
+    for name, role, team, skills, speaks in ((USER, "operations", "", (), ()), *_PEOPLE):
+        if name in known:
+            continue
         refused = staff.create_staff(
-            username=USER, password=password, role="operations", language="zh-hans", at=clock.now(), by="system:demo"
-        )
+            username=name, password=password, role=role, language="zh-hans", team=team, skills=skills, speaks=speaks,
+            at=clock.now(), by="system:demo",
+        )  # fmt: skip
         if refused is not None:
             raise RuntimeError(refused.en)
     return password

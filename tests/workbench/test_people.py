@@ -165,12 +165,13 @@ def test_the_list_is_narrowed_and_exported_as_it_is_narrowed(keeper: Client) -> 
 
 def test_a_team_is_made_and_changed_with_its_queues_and_lead(keeper: Client) -> None:
     lead = person("lead", "supervisor")
-    told = {"name": "Hardship", "queue": ["hardship"], "other": "plans， disputes", "lead": "lead"}
+    told = {"name": "Hardship", "queue": ["plans", "hardship", "disputes"], "lead": "lead"}
+    assert keeper.post(reverse("team", args=[0]), told | {"queue": ["nowhere"]}).status_code == 422
     assert keeper.post(reverse("team", args=[0]), told).status_code == 302
     made = Team.objects.get()
     assert (made.queues, made.lead) == (["disputes", "hardship", "plans"], lead)
     assert keeper.post(reverse("team", args=[0]), told).status_code == 422, "one name, one team"
-    keeper.post(reverse("team", args=[made.pk]), told | {"queue": [], "other": ""})
+    keeper.post(reverse("team", args=[made.pk]), told | {"queue": []})
     made.refresh_from_db()
     assert made.queues == []
     assert kinds() == ["team.created", "team.changed"]

@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from anhuan.acts import sign_in
+from anhuan.acts.worklist import house_queues
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import events
 from anhuan.records.staff import Right, Role, Skill, Staff, Team, roles_that_may
@@ -206,6 +207,9 @@ def save_team(
     team = Team.objects.filter(pk=pk).first() if pk else Team()
     if team is None:
         return Sentence("team_unknown", "没有这个团队。", "There is no such team.")
+    if unknown := sorted(set(queues) - set(house_queues()) - set(team.queues)):
+        words = ", ".join(house_queues())
+        return Sentence("team_queue", f"没有队列“{unknown[0]}”；应为 {words}。", f"No queue {unknown[0]!r}; there are {words}.")
     team.name, team.queues, team.lead = name, sorted(set(queues)), leader
     try:
         with transaction.atomic():

@@ -15,16 +15,17 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
 from anhuan.acts import sign_in
 from anhuan.acts import staff as acts
+from anhuan.acts.worklist import house_queues
 from anhuan.portfolio.feed import Sentence
 from anhuan.records.sign_in import SecondFactor, SignIn
 from anhuan.records.staff import Right, Role, Skill, Staff, Team
-from anhuan.records.worklist import WorkItem
 from anhuan.workbench.compliance import csv_response
 from anhuan.workbench.frame import page, reader
 
@@ -202,20 +203,18 @@ def team(request: HttpRequest, pk: int) -> HttpResponse:
     refusal = None
     if request.method == "POST":
         told = request.POST
-        queues = [*told.getlist("queue"), *told.get("other", "").replace("，", ",").split(",")]
         answer = acts.save_team(
-            told.get("name", ""), queues=[word for queue in queues if (word := queue.strip()[:30])], lead=told.get("lead", ""),
-            pk=pk or None, at=clock.now(), by=reader(request).get_username(),
+            told.get("name", ""), queues=told.getlist("queue"), lead=told.get("lead", ""), pk=pk or None, at=clock.now(),
+            by=reader(request).get_username(),
         )  # fmt: skip
         if not isinstance(answer, Sentence):
             messages.success(request, _("Done, and on record."))
             return redirect("people")
         refusal = _shown(answer)
-    known = {queue for one in Team.objects.all() for queue in one.queues} | set(
-        WorkItem.objects.values_list("queue", flat=True).distinct().order_by("queue")
-    )
+    tongue = get_language() or ""
+    known = {name: queue.title(tongue) for name, queue in house_queues().items()}
     context = {
-        "team": found, "refusal": refusal, "queues": sorted(known | set(found.queues)),
+        "team": found, "refusal": refusal, "queues": {**known, **{name: name for name in found.queues if name not in known}},
         "leads": Staff.objects.filter(is_active=True).order_by("username"), "members": found.members.all() if pk else [],
     }  # fmt: skip
     return render(request, "workbench/team.html", context, status=422 if refusal else 200)
