@@ -74,6 +74,15 @@ MATRIX: dict[str, Line] = {
     "strategy_changes": get(404), "strategy_simulation": get(404), "strategy_edit": get(404, Right.SIGN),
     "strategy_prove": post(404, Right.SIGN), "strategy_save": post(404, Right.SIGN), "outbox": get(), "campaign": get(404),
     "campaign_stop": post(404, Right.SIGN), "sandbox": get(200, Right.REVEAL), "sandbox_answer": post(404, Right.REVEAL),
+    # --- promises, plans, approvals
+    "plans": get(), "plans_csv": get(), "plan_card": get(), "plan_offers": post(422, Right.WORK), "plan_act": post(404, Right.WORK),
+    "plan": get(404), "plan_agreement": get(404), "plan_pdf": post(404, Right.REVEAL), "approvals": get(200, Right.GRANT),
+    "approval_decide": post(404, Right.GRANT),
+    # --- the call
+    "timeline": get(), "note_keep": post(422, Right.WORK), "call_under_way": get(302), "call_extension": post(422, Right.WORK),
+    "call_begin": post(404, Right.WORK), "call_receive": post(302, Right.WORK), "call": get(404), "call_check": post(404, Right.WORK),
+    "call_draft": post(404, Right.WORK), "call_screen": post(404, Right.WORK), "call_result": get(404, Right.WORK),
+    "call_finish": post(404, Right.WORK),
     # --- people
     "people": get(200, Right.PEOPLE), "people_csv": get(200, Right.PEOPLE), "person_new": get(200, Right.PEOPLE),
     "person": get(404, Right.PEOPLE), "person_act": post(404, Right.PEOPLE), "team": get(404, Right.PEOPLE),

@@ -86,6 +86,8 @@ class Preview:
     attempt: Attempt
     verdict: gate.Verdict
     opens_at: datetime | None
+    left: int | None = None
+    """How many more such contacts the caps leave in their windows; None where none speaks of them."""
 
     def document(self) -> dict[str, Any]:
         """As JSON: `core.gate.document` with the attempt as it was judged, and `opens_at`."""
@@ -142,7 +144,8 @@ def overdue(customer_id: str, known: Known) -> list[str]:
 
 def _preview(attempt: Attempt, known: Known, law: Law, at: datetime) -> Preview:
     return Preview(
-        attempt, gate.check(attempt, known.facts, law, at), gate.opening(attempt, known.facts, law, at)
+        attempt, gate.check(attempt, known.facts, law, at), gate.opening(attempt, known.facts, law, at),
+        gate.left(attempt, known.facts, law, at),
     )  # fmt: skip
 
 

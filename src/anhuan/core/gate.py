@@ -6,13 +6,14 @@ Knows how an attempt meets the rules that concern it. Does not know any rule (`c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from anhuan.core.asked import Asked
 from anhuan.core.facts import Attempt, Facts
 from anhuan.core.law import Ground, Law, Reason, Rule
+from anhuan.core.rules.caps import Cap
 
 _MINT = object()
 
@@ -124,6 +125,19 @@ def opening(attempt: Attempt, facts: Facts, law: Law, at: datetime, *, tries: in
             return None
         at = verdict.not_before
     return None
+
+
+def left(attempt: Attempt, facts: Facts, law: Law, at: datetime) -> int | None:
+    """How many more such contacts the caps leave within their windows, this one among them; None: no cap speaks of them."""
+    asked = Asked(attempt, facts, law.calendars, at.astimezone(UTC))
+    least: int | None = None
+    for rule in law.concerning(attempt):
+        if isinstance(rule.test, Cap):
+            used = replace(rule.test, limit=1).refuses(asked)
+            counted = int(str(used.seen.get("count", 0))) if used is not None else 0
+            remaining = max(rule.test.limit - counted, 0)
+            least = remaining if least is None else min(least, remaining)
+    return least
 
 
 def document(verdict: Verdict) -> dict[str, Any]:

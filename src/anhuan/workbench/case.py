@@ -1,8 +1,8 @@
 """The page of one case: the person masked, what she owes, how late she is, and everything that happened.
 
-Knows how a case is read (`records.access`) and the one act of this page, the look at personal data with a reason. Does
-not know how data is sealed, nor keeps anything that was revealed: answers are never cached, and no value stands in an
-address, a title or a log.
+Knows how a case is read (`records.access`), and the two acts of this page: the look at personal data with a reason, and a note. Does
+not know how data is sealed, nor keeps anything that was revealed: answers are never cached, and no value stands in an address, a
+title or a log. Cards of other rooms (plans, payments, disputes) come by addresses of their own.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _later
 from django.views.decorators.debug import sensitive_post_parameters
@@ -23,21 +28,31 @@ from django_htmx.http import reswap, retarget
 
 from anhuan import clock
 from anhuan.acts import identity as looks
-from anhuan.core.vocabulary import PaymentKind, Presence
+from anhuan.acts import law as laws
+from anhuan.acts import note as notes
+from anhuan.core.vocabulary import Presence
 from anhuan.records import access, events, identity
 from anhuan.records.account import Account
+from anhuan.records.call import Call, open_call
 from anhuan.records.case import BucketSpan
+from anhuan.records.consent import CeaseNotice, Consent, OptOut, PlaceBar, Revocation, TimeBlock
+from anhuan.records.contact import Contact
 from anhuan.records.customer import Customer
+from anhuan.records.events import Event
 from anhuan.records.hold import Hold
-from anhuan.records.payment import Payment
-from anhuan.workbench import cases, figures, gate, strategy
-from anhuan.workbench.frame import business_date, may_reveal, page, reader
+from anhuan.records.note import KeptFor, NoteKind
+from anhuan.records.plan import Plan, PlanState
+from anhuan.records.promise import Promise
+from anhuan.records.staff import Right
+from anhuan.workbench import call, cases, figures, gate, strategy
+from anhuan.workbench import timeline as timeline_of
+from anhuan.workbench.frame import business_date, may_reveal, page, reader, viewed
 from anhuan.workbench.happenings import told
 
 COMPONENTS = ("principal", "interest", "penalty", "fees", "instalment_unbilled")
-EVENTS = 200
-PAYMENTS = 20
-DEEDS = 30
+EVENTS = 30
+CARDS = ("plans", "payments", "disputes", "worklist")
+"""Rooms that give this page a card of theirs, under `ROOM/card/CASE/`."""
 REVEALED_SECONDS = 60
 
 # What may be asked for, under the words a person ticks.
@@ -63,18 +78,37 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
     found = access.case(reader(request), case_id, events=EVENTS)
     if found is None:
         raise Http404
-    done = access.conduct(reader(request), case_id, limit=DEEDS)
     listing = cases.Listing.of(request)
     now = clock.now()
+    works = reader(request).may(Right.WORK)
+    ours, others = gate.strip(case_id, laws.in_force(now), now)
+    asked = timeline_of.Asked(case_id, reads=works)
+    lines, further = timeline_of.lines(asked, now=now)
+    vulnerable, agreed = timeline_of.sensitive(case_id, now=now) if works else ([], False)
+    by = reader(request).get_username()
     context = {
         "case": found.case,
-        "deeds": gate.deeds(done)[:DEEDS] if done else [],
-        "holds": sorted(((hold, stands(hold, now)) for hold in done.holds), key=lambda each: not each[1]) if done else [],
+        "now": now,
+        "figures": found.figures,
+        "works": works,
+        "ours": ours,
+        "others": others,
+        "ways": call.ways(by, settings.ANHUAN_HOME) if works else [],
+        "open_call": open_call(by) if works else None,
+        "lines": lines,
+        "further": further,
+        "kinds": timeline_of.KINDS,
+        "chosen_kinds": frozenset(timeline_of.KINDS),
+        "vulnerable": vulnerable,
+        "agreed": agreed,
+        "wishes": wishes(case_id),
+        "verified": verified_today(case_id, now),
+        **standing(case_id, now),
+        "cards": cards(case_id),
         "accounts": [(account, owed(account)) for account in found.accounts],
         "totals": totals(found.accounts),
         "history": history(found.spans),
-        "payments": payments(found.accounts),
-        "events": told(found.events, contacts=done.contacts if done else ()),
+        "events": told(found.events, contacts=contacts_of(found.events)),
         "more_events": found.case.events > EVENTS,
         "neighbours": cases.neighbours(request, listing, case_id),
         "list_query": listing.query(),
@@ -105,6 +139,7 @@ def reveal(request: HttpRequest, case_id: str) -> HttpResponse:
         refusal = {"message_zh": answer.zh, "message_en": answer.en}
         response = render(request, "workbench/_reveal_refused.html", {"refusal": refusal}, status=422)
         return reswap(retarget(response, "#reveal-refused"), "outerHTML")
+    viewed(request, [case_id], clear=True, reason=request.POST.get("reason", ""))
     fields = set(request.POST.getlist("field"))
     context |= {
         "person": answer,
@@ -201,11 +236,106 @@ def history(spans: list[BucketSpan]) -> dict[str, Any]:
     }
 
 
-def payments(accounts: list[Account]) -> list[Payment]:
-    """The last payments and reversals on the accounts of the case; a reversal's `signed_minor` is negative."""
-    ids = [account.account_id for account in accounts]
-    posted = list(Payment.objects.filter(account_id__in=ids).order_by("-effective_on", "-payment_id")[:PAYMENTS])
-    for posting in posted:
-        reversal = posting.kind == PaymentKind.REVERSAL
-        posting.signed_minor = -posting.amount_minor if reversal else posting.amount_minor  # type: ignore[attr-defined]
-    return posted
+# --- what stands around it ----------------------------------------------------------------------------------------
+
+
+def standing(case_id: str, now: datetime) -> dict[str, Any]:
+    """Promises, plans and holds as chips: what is open first, each with its state."""
+    holds = Hold.objects.filter(customer_id=case_id).order_by("-begins")[:20]
+    return {
+        "promises": list(Promise.objects.filter(customer_id=case_id).order_by("-at")[:5]),
+        "plans": [each for each in Plan.objects.filter(customer_id=case_id).order_by("-proposed_at")[:5] if each.state in set(PlanState)],
+        "holds": sorted(((hold, stands(hold, now)) for hold in holds), key=lambda each: not each[1]),
+    }  # fmt: skip
+
+
+def verified_today(case_id: str, now: datetime) -> datetime | None:
+    """When somebody last showed on a call of today that she is the customer."""
+    found = Call.objects.filter(customer_id=case_id).exclude(verified_at=None).order_by("-opened_at").first()
+    at = found.verified_at if found else None
+    return at if at and timezone.localtime(at).date() == timezone.localtime(now).date() else None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Something she agreed to, or asked not to have: a table of `words`, the word, its channel, and when she said it."""
+
+    table: str
+    word: str
+    channel: str
+    at: datetime
+    ends: datetime | None = None
+
+
+def wishes(case_id: str) -> list[Wish]:
+    """Consents that stand and what she wishes not to have, newest first."""
+    revoked = list(Revocation.objects.filter(customer_id=case_id))
+    told = [
+        Wish("covers", cover, each.channel, each.at, each.ends)
+        for each in Consent.objects.filter(customer_id=case_id)
+        for cover in each.covers
+        if not any(cover in gone.covers and gone.at >= each.at for gone in revoked)
+    ]
+    told += [Wish("wish", "opt_out", each.channel, each.at) for each in OptOut.objects.filter(customer_id=case_id)]
+    told += [Wish("wish", "time", each.channel, each.at) for each in TimeBlock.objects.filter(customer_id=case_id)]
+    told += [Wish("wish", f"place_{each.place}", "", each.at) for each in PlaceBar.objects.filter(customer_id=case_id)]
+    told += [Wish("wish", "cease", "", each.at) for each in CeaseNotice.objects.filter(customer_id=case_id)]
+    return sorted(told, key=lambda each: each.at, reverse=True)
+
+
+def cards(case_id: str) -> list[tuple[str, str]]:
+    """The cards other rooms give this page: name and address, as far as the rooms are there."""
+    found = []
+    for room in CARDS:
+        address = f"/{room}/card/{quote(case_id)}/"
+        try:
+            resolve(address)
+        except Resolver404:
+            continue
+        found.append((room, address))
+    return found
+
+
+def contacts_of(found: list[Event]) -> list[Contact]:
+    """The contacts that events speak of by their ids."""
+    ids = {each.body["contact"] for each in found if "contact" in each.body}
+    return list(Contact.objects.filter(contact_id__in=ids))
+
+
+# --- the timeline, and notes --------------------------------------------------------------------------------------
+
+
+@page
+@require_GET
+def timeline(request: HttpRequest, case_id: str) -> HttpResponse:
+    """The lines of a timeline: of the kinds asked for, before the instant the address names."""
+    if not access.may_see_case(reader(request), case_id):
+        raise Http404
+    now = clock.now()
+    before = parse_datetime(request.GET.get("before", "").replace(" ", "+"))
+    chosen = timeline_of.kinds(request.GET.getlist("kind"))
+    asked = timeline_of.Asked(case_id, chosen, before, reads=reader(request).may(Right.WORK))
+    lines, further = timeline_of.lines(asked, now=now)
+    context = {"case_id": case_id, "lines": lines, "further": further, "chosen_kinds": chosen}
+    return render(request, "workbench/_timeline_lines.html", context)
+
+
+@page
+@require_POST
+@sensitive_post_parameters("note")
+def keep_note(request: HttpRequest, case_id: str) -> HttpResponse:
+    """Keep a note of this case; what stands against it comes back beside it."""
+    if not reader(request).may(Right.WORK):
+        raise PermissionDenied
+    if not access.may_see_case(reader(request), case_id):
+        raise Http404
+    kept_for, text = request.POST.get("kept_for", ""), request.POST.get("note", "")
+    kind = NoteKind.SENSITIVE if request.POST.get("kind") == NoteKind.SENSITIVE else NoteKind.CASE
+    answer = notes.keep(
+        case_id, text, kind=kind, kept_for=KeptFor(kept_for) if kept_for in set(KeptFor) else None, at=clock.now(),
+        by=reader(request).get_username(),
+    )  # fmt: skip
+    context: dict[str, Any] = {"case_id": case_id, "agreed": notes.consent_to_sensitive(case_id, clock.now()) is not None}
+    if isinstance(answer, list):
+        context |= {"faults": answer, "note": text, "kind": kind} | call.against(case_id, text, kept_for)
+    return render(request, "workbench/_note_form.html", context, status=422 if isinstance(answer, list) else 200)

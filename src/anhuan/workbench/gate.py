@@ -21,6 +21,7 @@ from django.views.decorators.http import require_GET
 from anhuan import clock
 from anhuan.acts import desk
 from anhuan.acts import law as laws
+from anhuan.acts.desk import Preview
 from anhuan.acts.dispatch import Unfit
 from anhuan.core.facts import Attempt
 from anhuan.core.law import Law
@@ -107,6 +108,48 @@ def answers(case_id: str, law: Law, now: datetime) -> list[Answer]:
     return sorted(told.values(), key=lambda answer: answer.third)
 
 
+@dataclass(frozen=True)
+class Budget:
+    """What is left of one channel today: how many contacts the caps leave, or why none, and by which points."""
+
+    channel: str
+    permitted: bool
+    left: int | None
+    reason: dict[str, Any] | None
+    opens: str
+    buttons: tuple[Button, ...]
+
+
+def strip(case_id: str, law: Law, now: datetime) -> tuple[list[Budget], list[Budget]]:
+    """The channels to the customer and those to other people, each as its best point stands; permitted points first."""
+    places = _places(case_id)
+    found: dict[tuple[bool, str], list[tuple[Preview, Button]]] = {}
+    for attempt, preview in desk.previews(case_id, law=law, at=now):
+        if isinstance(preview, Unfit):
+            continue
+        where, kind = places.get(attempt.point, ("", ""))
+        query = urlencode({name: value for name in _NAMED if (value := getattr(attempt, name)) not in ("", None)})
+        key = (attempt.purpose is Purpose.LOCATE, attempt.channel.value)
+        found.setdefault(key, []).append((preview, Button(attempt, where, kind, query)))
+    told = {key: _budget(key[1], each, now) for key, each in found.items()}
+    return [b for (third, _c), b in told.items() if not third], [b for (third, _c), b in told.items() if third]
+
+
+def _budget(channel: str, found: list[tuple[Preview, Button]], now: datetime) -> Budget:
+    def rank(each: tuple[Preview, Button]) -> tuple[bool, datetime]:
+        return each[0].verdict.permitted is False, each[0].opens_at or datetime.max.replace(tzinfo=now.tzinfo)
+
+    found = sorted(found, key=rank)
+    best = found[0][0]
+    permitted = best.verdict.permitted
+    document = best.document()
+    return Budget(
+        channel, permitted, best.left, None if permitted else next(iter(document["reasons"]), None),
+        "" if permitted else opens(best.opens_at, now),
+        tuple(button for preview, button in found if preview.verdict.permitted or not permitted),
+    )  # fmt: skip
+
+
 def _answer(preview: desk.Preview | Unfit, now: datetime, *, third: bool) -> Answer:
     if isinstance(preview, Unfit):
         return Answer(permitted=False, third=third, faults=preview.faults)
@@ -168,7 +211,7 @@ class Deed:
 
 def deeds(done: access.CaseConduct) -> list[Deed]:
     """Contacts and refusals of a case in one line of time, newest first."""
-    told = [_contact(contact) for contact in done.contacts]
+    told = [deed(contact) for contact in done.contacts]
     told += [
         Deed(
             at=refusal.at, channel=refusal.channel, party=refusal.party, purpose=refusal.purpose, actor=refusal.actor,
@@ -188,7 +231,7 @@ _TONES: Mapping[str, str] = {
 }
 
 
-def _contact(contact: Contact) -> Deed:
+def deed(contact: Contact) -> Deed:
     """What became of it: line and outcome where they are known, else its state."""
     result = tuple((table, word) for table, word in (("line", contact.line_result), ("outcome", contact.outcome)) if word)
     return Deed(

@@ -32,7 +32,7 @@ from anhuan.records import facts, identity
 from anhuan.records.attempt import Fault
 from anhuan.records.call import Call, Telephone, Way, open_call
 from anhuan.records.case import CaseFigures
-from anhuan.records.customer import ContactPoint
+from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.promise import Promise
 from anhuan.records.sealing import spelled_phone
 
@@ -43,8 +43,11 @@ _COLLECTS = frozenset({Party.DEBTOR, Party.GUARANTOR})
 
 @dataclass(frozen=True)
 class Handed:
-    """How the number leaves the screen: in clear, as a `tel:` address, and as a token signed for the bank's dialler ("" without its secret)."""
+    """Whom to ask for, and how the number leaves the screen: in clear, as a `tel:` address, and as a token signed for the bank's dialler
+    ("" without its secret).
+    """
 
+    name: str
     number: str
     tel: str
     token: str
@@ -69,7 +72,7 @@ def begin(customer_id: str, *, point_id: UUID, way: Way, law: Law, at: datetime,
             if isinstance(answer, Refused):
                 return answer
             call = _written(customer_id, attempt, answer, way, at=at, by=by)
-            looks.reveal(customer_id, fields=["phone"], reason=_REASON, points=[point_id], at=answer.verdict.at, by=by)
+            looks.reveal(customer_id, fields=["name", "phone"], reason=_REASON, points=[point_id], at=answer.verdict.at, by=by)
     except IntegrityError as failure:
         return [_clash(failure)]
     return _rung(call, answer, at=at, by=by) if way is Way.SOFTPHONE else call
@@ -106,9 +109,11 @@ def handed(call: Call) -> Handed | None:
     point = ContactPoint.objects.filter(pk=call.point_id).first() if call.point_id else None
     if point is None or call.closed_at is not None or call.way == Way.INBOUND:
         return None
-    number = identity.open_point(point, ring=identity.keyring()).value
+    ring = identity.keyring()
+    number = identity.open_point(point, ring=ring).value
+    name = identity.names(Customer.objects.filter(pk=call.customer_id), ring=ring).get(call.customer_id, "")
     spelled = spelled_phone(number)
-    return Handed(number, f"tel:{spelled}", _token(call, spelled))
+    return Handed(name, number, f"tel:{spelled}", _token(call, spelled))
 
 
 def _token(call: Call, number: str) -> str:

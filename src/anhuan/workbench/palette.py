@@ -1,0 +1,82 @@
+"""The command palette: what can be done from here, by a two-letter code or by words in either language.
+
+Knows the actions of the code book that a person runs, and how each is found: by its code, its words, and the initials of its Chinese.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import NoReverseMatch, reverse
+
+from anhuan.rulebook import codes
+
+INITIALS = {
+    "call": "zd", "sms": "fdx", "email": "fyj", "letter": "jchh", "visit": "wf", "inbound": "khld", "note": "bz", "payments": "cz",
+    "plan": "xs", "promise": "djcn", "dispute": "djyy", "hardship": "djkn", "hold": "djtc", "follow_up": "gj", "transfer": "zzg",
+    "next": "xyaj", "complaint": "djts",
+}  # fmt: skip
+"""The first letters of what an action is called in Chinese, as an input method would take them."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of the palette: its code and words, what it is found by, and either a part of the page to go to or an address.
+
+    `target` is a selector: the first of its parts that is there is clicked if it is a button or link, else given the focus.
+    """
+
+    code: str
+    zh: str
+    en: str
+    finds: str
+    target: str = ""
+    address: str = ""
+
+
+_TARGETS = {
+    "call": "[data-call-point], #call-finish",
+    "inbound": "#call-inbound",
+    "note": "#note-text, #call-note-text",
+    "promise": "#card-plans [data-do=promise], #card-plans",
+    "plan": "#card-plans [data-do=plan], #card-plans",
+    "payments": "#card-payments",
+    "dispute": "#card-disputes [data-do=dispute], #card-disputes",
+    "hardship": "#card-disputes [data-do=hardship], #card-disputes",
+    "hold": "#card-disputes [data-do=hold], #card-disputes",
+    "complaint": "#card-disputes [data-do=complaint], #card-disputes",
+    "follow_up": "#card-worklist [data-do=follow_up], [data-do=follow_up]",
+    "transfer": "#card-worklist [data-do=transfer], [data-do=transfer]",
+    "next": "[data-do=next], #call-next, a[rel=next]",
+    "sms": "[data-do=sms], .gate-button[data-channel=sms]",
+    "email": "[data-do=email], .gate-button[data-channel=email]",
+    "letter": "[data-do=letter], .gate-button[data-channel=letter]",
+    "visit": "[data-do=visit], .gate-button[data-channel=visit]",
+}
+_PAGES = (
+    ("WL", "待办列表", "Worklist", "dblb", "worklist"),
+    ("CS", "案件列表", "Cases", "ajlb", "cases"),
+    ("DB", "总览", "Dashboard", "zl", "dashboard"),
+    ("OB", "待发", "Outbox", "df", "outbox"),
+    ("ST", "策略", "Strategies", "cl", "strategies"),
+    ("WD", "文本", "Wordings", "wb", "wordings"),
+    ("CP", "合规", "Compliance", "hg", "compliance"),
+    ("RB", "规则", "Rulebook", "gz", "rulebook"),
+    ("UC", "未完成的通话", "My call under way", "wwcdth", "call_under_way"),
+)
+
+
+def commands() -> Iterator[Command]:
+    """Everything the palette offers, actions before pages."""
+    seen: set[str] = set()
+    for action in codes.book().actions.values():
+        if action.key and action.key not in seen and action.key in _TARGETS:
+            seen.add(action.key)
+            finds = f"{action.code} {action.zh} {action.en} {INITIALS.get(action.key, '')}".lower()
+            yield Command(action.code, action.zh, action.en, finds, target=_TARGETS[action.key])
+    for code, zh, en, initials, name in _PAGES:
+        try:
+            yield Command(code, zh, en, f"{code} {zh} {en} {initials}".lower(), address=reverse(name))
+        except NoReverseMatch:
+            continue

@@ -1,0 +1,216 @@
+"""The case page and the call by the test client: refusal with its clause, no figure before the identity, drafts, the wrap-up in place."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from tests.flows import outgoing
+from tests.records import desk
+
+from anhuan import clock
+from anhuan.records.call import Call
+from anhuan.records.contact import Contact
+from anhuan.records.customer import ContactPoint
+from anhuan.records.note import Note
+from anhuan.records.promise import Promise
+from anhuan.records.staff import Staff
+
+pytestmark = pytest.mark.django_db
+WHO = "C00000001"
+DAY = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
+NIGHT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+RIGHT = {"answer-birth_day": "0101", "answer-card_tail": "0001", "answer-name": "测试1", "answer-id_tail": "0000"}
+DEBT = re.compile(r"325|欠|逾期|还款额|账单|debt|overdue|past due|owed|amount|balance|CNY", re.IGNORECASE)
+FRAME = re.compile(
+    r"<aside.*?</aside>|<header class=\"topbar\".*?</header>|<dialog.*?</dialog>|<script.*?</script>|<[^>]*>", re.DOTALL
+)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> dict[str, datetime]:
+    told = {"now": DAY}
+    monkeypatch.setattr(clock, "now", lambda: told["now"])
+    return told
+
+
+@pytest.fixture
+def client(client: Client, at: dict[str, datetime], settings: Any, tmp_path: Any) -> Client:
+    settings.ANHUAN_HOME = tmp_path
+    outgoing.customer(1)
+    client.force_login(Staff.objects.create(username="coll", role="collector"))
+    client.cookies["anhuan-language"] = "en"
+    return client
+
+
+def point() -> str:
+    return str(ContactPoint.objects.get(customer_id=WHO).point_id)
+
+
+def begun(client: Client) -> Call:
+    answer = client.post(f"/call/begin/{WHO}/", {"point": point(), "way": "by_hand"})
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    return Call.objects.get(closed_at=None)
+
+
+def shown(answer: Any) -> str:
+    """The words of a page, less what stands around every page."""
+    return " ".join(FRAME.sub(" ", answer.content.decode()).split())
+
+
+def test_the_case_page_is_one_screen_with_budget_timeline_and_what_stands(client: Client) -> None:
+    page = client.get(f"/cases/{WHO}/").content.decode()
+    for part in ('id="strip"', 'data-channel="call" data-permitted="yes"', 'data-left="3"', 'id="timeline-lines"', 'id="standing"',
+                 'id="palette"', 'data-key="c"', 'id="note-form"', 'id="case-verified"'):  # fmt: skip
+        assert part in page, part
+    assert outgoing.mobile(1) not in page
+    assert "测试1" not in page
+
+
+def test_a_refused_call_tells_the_clause_and_when_it_opens(client: Client, at: dict[str, datetime]) -> None:
+    at["now"] = NIGHT
+    answer = client.post(f"/call/begin/{WHO}/", {"point": point(), "way": "by_hand"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    told = answer.content.decode()
+    assert 'data-rule="cn.quiet_hours' in told
+    assert "GB/T 45251" in told or "CBA" in told
+    assert "from 08:00 tomorrow" in told
+    assert not Call.objects.exists()
+    assert outgoing.mobile(1) not in told
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_before_the_identity_is_checked_no_figure_and_no_word_of_debt_is_shown(client: Client, language: str) -> None:
+    client.cookies["anhuan-language"] = language
+    call = begun(client)
+    page = client.get(f"/call/{call.call_id}/")
+    words = re.sub(r"禁止用语.*?(?=核实身份|谁在|Who is it)|Never say.*?(?=Who is it)", " ", shown(page))
+    assert not DEBT.search(words), DEBT.search(words)
+    assert 'id="call-owed"' not in page.content.decode()
+    assert outgoing.mobile(1) in page.content.decode()
+    assert 'data-digit="1"' not in page.content.decode()
+    assert 'id="said-recorded"' in page.content.decode()
+
+
+def test_figures_come_with_the_passed_check_and_the_answers_go_nowhere(client: Client) -> None:
+    call = begun(client)
+    wrong = client.post(f"/call/{call.call_id}/identity/", dict.fromkeys(RIGHT, "9999"))
+    assert 'data-left="1"' in wrong.content.decode()
+    assert "325.06" not in wrong.content.decode()
+    passed = client.post(f"/call/{call.call_id}/identity/", RIGHT)
+    page = passed.content.decode()
+    assert 'data-verified="yes"' in page
+    assert "325.06" in page
+    assert 'data-digit="1"' in page
+    assert 'id="said-consequences"' in page
+    assert "0101" not in page
+
+
+def test_a_result_brings_its_fields_filled_in_and_two_keys_end_the_call(client: Client) -> None:
+    call = begun(client)
+    client.post(f"/call/{call.call_id}/identity/", RIGHT)
+    part = client.get(f"/call/{call.call_id}/result/", {"result": "PTP"}).content.decode()
+    assert 'value="325.06"' in part
+    assert 'value="2026-11-26"' in part
+    assert 'value="follow_up" selected' in part
+    answer = client.post(f"/call/{call.call_id}/finish/", {"result": "PTP"}, headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == f"/call/{call.call_id}/"
+    assert Promise.objects.get().amount_minor == 32506
+    closed = client.get(f"/call/{call.call_id}/").content.decode()
+    assert 'data-result="PTP"' in closed
+    timeline = client.get(f"/timeline/{WHO}/", {"kind": "contact"}).content.decode()
+    assert "PTP Promises to pay" in timeline
+    assert "identity checked at" in client.get(f"/cases/{WHO}/").content.decode()
+
+
+def test_a_choice_without_a_default_is_asked_for_by_digit(client: Client) -> None:
+    call = begun(client)
+    client.post(f"/call/{call.call_id}/identity/", RIGHT)
+    part = client.get(f"/call/{call.call_id}/result/", {"result": "DIS"}).content.decode()
+    assert "data-choice-open" in part
+    assert 'data-choice-digit="1"' in part
+    refused = client.post(f"/call/{call.call_id}/finish/", {"result": "DIS"}, headers={"HX-Request": "true"})
+    assert refused.status_code == 422
+    assert 'data-field="dispute_kind" data-fault="field_missing"' in refused.content.decode()
+
+
+def test_a_draft_is_there_again_after_a_reload(client: Client) -> None:
+    call = begun(client)
+    told = {"said": ["recorded"], "result": "CBK", "back_at": "2026-11-24T11:00", "note": "下午再打"}
+    assert "data-saved" in client.post(f"/call/{call.call_id}/draft/", told).content.decode()
+    page = client.get(f"/call/{call.call_id}/").content.decode()
+    assert re.search(r'id="said-recorded" checked', page)
+    assert re.search(r'id="result-CBK"[^>]*checked', page)
+    assert 'value="2026-11-24T11:00"' in page
+    assert "下午再打" in page
+    assert client.get("/call/").headers["Location"] == f"/call/{call.call_id}/"
+
+
+def test_the_note_is_screened_as_it_is_written(client: Client) -> None:
+    call = begun(client)
+    part = client.post(f"/call/{call.call_id}/note/", {"note": "这个老赖电话13912345678"}).content.decode()
+    assert 'data-must-change="yes"' in part
+    assert '<mark lang="mul">13912345678</mark>' in part
+    part = client.post(f"/call/{call.call_id}/note/", {"note": "其母亲在工厂上班"}).content.decode()
+    assert 'id="kept-for"' in part
+
+
+def test_another_collectors_open_call_is_not_shown(client: Client) -> None:
+    call = begun(client)
+    other = Client()
+    other.force_login(Staff.objects.create(username="other", role="collector"))
+    assert other.get(f"/call/{call.call_id}/").status_code == 403
+    reader = Client()
+    reader.force_login(Staff.objects.create(username="reader", role="auditor"))
+    assert reader.post(f"/call/begin/{WHO}/", {"point": point()}).status_code == 403
+    assert 'id="note-form"' not in reader.get(f"/cases/{WHO}/").content.decode()
+
+
+def test_a_call_to_somebody_else_is_led_without_a_word_of_the_debt(client: Client) -> None:
+    from tests.records import test_calls
+
+    relative = test_calls.relative()
+    Contact.objects.count()
+    for number in range(3):  # the customer is lost: three calls in a row found nobody, on an earlier day
+        begin = datetime(2026, 11, 19 + number, 2, 0, tzinfo=UTC)
+        desk.run(
+            "INSERT INTO records_contact (contact_id, customer_id, channel, direction, party, person_id, purpose, actor, automated, debts,"
+            " origin, state, line_result, outcome, started_at, recorded_at, closed_at, proof, by, point_kind)"
+            " VALUES (gen_random_uuid(), %s, 'call', 'outbound', 'debtor', '', 'collect', 'bank', false, '{}', 'imported', 'completed',"
+            " 'invalid_number', '', %s, %s, %s, '', 'x', 'mobile')",
+            WHO, begin, begin, begin,
+        )  # fmt: skip
+    answer = client.post(f"/call/begin/{WHO}/", {"point": str(relative), "way": "by_hand"})
+    assert answer.status_code == 302, answer.content.decode()[-3000:]
+    call = Call.objects.get(closed_at=None)
+    page = client.get(f"/call/{call.call_id}/")
+    assert 'id="identity"' not in page.content.decode()
+    assert 'id="said-no_debt_told"' in page.content.decode()
+    words = re.sub(r"Never say.*?(?=How it ended)", " ", shown(page)).replace("nor of any amount", "")
+    assert not DEBT.search(words), DEBT.search(words)
+    done = client.post(f"/call/{call.call_id}/finish/", {"other": "NCT"}, headers={"HX-Request": "true"})
+    assert "HX-Redirect" in done.headers, done.content.decode()
+    assert client.post(f"/call/begin/{WHO}/", {"point": str(relative)}).status_code == 422
+
+
+def test_a_note_of_the_case_is_kept_and_read_in_the_timeline(client: Client) -> None:
+    assert client.post(f"/note/{WHO}/", {"note": "13912345678"}).status_code == 422
+    assert client.post(f"/note/{WHO}/", {"note": "客户称月底发工资"}).status_code == 200
+    assert Note.objects.get().kind == "case"
+    assert "客户称月底发工资" in client.get(f"/timeline/{WHO}/").content.decode()
+    assert "客户称月底发工资" not in client.get(f"/timeline/{WHO}/", {"kind": "payment"}).content.decode()
+
+
+def test_she_calls_and_is_led_through_the_same_screen(client: Client) -> None:
+    answer = client.post(f"/call/receive/{WHO}/")
+    assert answer.status_code == 302
+    call = Call.objects.get()
+    page = client.get(answer.headers["Location"]).content.decode()
+    assert 'id="identity"' in page
+    assert outgoing.mobile(1) not in page
+    client.post(f"/call/{call.call_id}/identity/", RIGHT)
+    client.post(f"/call/{call.call_id}/finish/", {"result": "UTP"})
+    assert Contact.objects.get().direction == "inbound"
