@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from django.db import connection, models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 
 class WorkState(StrEnum):
@@ -98,6 +99,9 @@ class WorkItem(models.Model):
                 condition=Q(state=WorkState.OPEN, leased_by="", follow_up_at__isnull=False),
             ),
             models.Index(fields=["assigned_to", "rank"], name="work_of_person", condition=Q(state=WorkState.OPEN) & ~Q(assigned_to="")),
+            models.Index(
+                Coalesce("follow_up_at", "due_at"), "customer_id", name="work_by_age", condition=Q(state=WorkState.OPEN)
+            ),
             models.Index(fields=["leased_until"], name="work_leased", condition=~Q(leased_by="")),
         ]  # fmt: skip
         constraints: ClassVar = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from anhuan.acts.worklist.changing import RELEASES, done, follow_up, release, transfer
 from anhuan.acts.worklist.filling import fill, withdraw
 from anhuan.acts.worklist.moving import KINDS, MOST, WorkFilter, found, in_order, movable, reassign, undo
-from anhuan.acts.worklist.taking import LEASE, OLDEST_EVERY, renew, serves, take
+from anhuan.acts.worklist.taking import LEASE, OLDEST_EVERY, house_queues, renew, serves, take
 
 __all__ = [
     "KINDS",
@@ -21,6 +21,7 @@ __all__ = [
     "fill",
     "follow_up",
     "found",
+    "house_queues",
     "in_order",
     "movable",
     "reassign",

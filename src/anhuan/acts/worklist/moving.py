@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from anhuan.portfolio.feed import Sentence
@@ -76,7 +76,7 @@ def _kinds(at: datetime) -> Mapping[str, Q]:
 
 def in_order(items: QuerySet[WorkItem]) -> QuerySet[WorkItem]:
     """The longest overdue first, as a supervisor looks at them."""
-    return items.order_by(Coalesce(F("follow_up_at"), F("due_at")), "rank", "customer_id")
+    return items.order_by(Coalesce("follow_up_at", "due_at"), "customer_id")
 
 
 def movable(asked: WorkFilter, *, at: datetime) -> QuerySet[WorkItem]:

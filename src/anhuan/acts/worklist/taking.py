@@ -65,9 +65,14 @@ class Collector:
 
 def serves(staff: Staff) -> Mapping[str, Queue]:
     """The queues of the house that somebody serves: those of her team, as far as her role and skills go."""
-    told = queues.read(Path(settings.ANHUAN_HOME))
+    told = house_queues()
     of_team = set(staff.team.queues) if staff.team and staff.team.queues else set(told)
     return {name: queue for name, queue in told.items() if name in of_team and queue.served_by(staff.role, staff.skills)}
+
+
+def house_queues() -> Mapping[str, Queue]:
+    """Every queue of the house, in its order."""
+    return queues.read(Path(settings.ANHUAN_HOME))
 
 
 def take(by: str, *, at: datetime) -> WorkItem | None:

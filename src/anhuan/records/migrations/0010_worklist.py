@@ -1,5 +1,6 @@
 """The worklist: cases people are to work on, who holds which, and what supervisors moved."""
 
+import django.db.models.functions.comparison
 from django.db import migrations, models
 
 import anhuan.records.worklist
@@ -129,6 +130,12 @@ class Migration(migrations.Migration):
                         ),
                         fields=["assigned_to", "rank"],
                         name="work_of_person",
+                    ),
+                    models.Index(
+                        django.db.models.functions.comparison.Coalesce("follow_up_at", "due_at"),
+                        models.F("customer_id"),
+                        condition=models.Q(("state", anhuan.records.worklist.WorkState["OPEN"])),
+                        name="work_by_age",
                     ),
                     models.Index(
                         condition=models.Q(("leased_by", ""), _negated=True), fields=["leased_until"], name="work_leased"
