@@ -28,7 +28,7 @@ from anhuan.acts import law, longer, outbox, receipts, sending
 from anhuan.acts.dispatch.carriers import Carriers
 from anhuan.acts.sending import Number
 from anhuan.channels.transport import Inbound
-from anhuan.clockwork import hearing
+from anhuan.clockwork import hearing, keeping
 from anhuan.clockwork.hearing import Ears
 from anhuan.core.vocabulary import Channel
 from anhuan.records.outbox import Campaign
@@ -42,6 +42,8 @@ JOURNALS = "spool"
 """The folder of the home where senders write down what they hear."""
 _HEALTH_EVERY = 2.0
 """Seconds between two words of how the transports are."""
+_SWEEP_EVERY = 1800
+"""After so many, an hour, what is kept too long is destroyed."""
 _ASK_AGAIN = timedelta(hours=1)
 _LOOK_EVERY = 5
 """After so many of them, a look for what dead senders left, and for messages that nobody is asked to send."""
@@ -189,6 +191,8 @@ def _look_after(sender: Sender) -> None:
         try:
             close_old_connections()
             sender.look_after() if turn % _LOOK_EVERY == 0 else sender.tell_health()
+            if turn % _SWEEP_EVERY == 0:
+                keeping.sweep(sender.carriers.home, by=ACTOR)
         except Exception:
             logger.exception("the look after the outbox failed; it is repeated")
     connection.close()
