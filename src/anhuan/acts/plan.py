@@ -320,4 +320,5 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "owed_minor": plan.principal_minor, "first_due": plan.terms["first_due"], "offer": plan.facts["offer"],
         "effective_annual_rate": plan.effective_annual_rate,
         "waived": {part.value: plan.terms["waived"][f"{part}_minor"] for part in Part},
+        "parts": {part.value: plan.terms["owed"][f"{part}_minor"] for part in Part},
     }  # fmt: skip
