@@ -22,6 +22,10 @@ os.environ["ANHUAN_HOME"] = str(_home)
 (_home / "postgres").mkdir(mode=0o700)
 (_home / "postgres" / "local.conf").write_text("fsync = off\n")  # nothing here is to outlive a power cut
 os.environ["DJANGO_SETTINGS_MODULE"] = "anhuan.settings"
+# What is dear to make is made once for all processes of a run (tests/flows/homes.py); they inherit where.
+_alone = "PYTEST_XDIST_WORKER" not in os.environ
+if _alone:
+    os.environ["TESTS_MADE_ONCE"] = tempfile.mkdtemp(prefix="anhuan-tests-made-")
 
 from anhuan import settings  # noqa: E402
 
@@ -70,6 +74,8 @@ def pytest_xdist_setupnodes() -> None:
 def pytest_unconfigure() -> None:
     settings.release()
     shutil.rmtree(_home, ignore_errors=True)
+    if _alone:
+        shutil.rmtree(os.environ["TESTS_MADE_ONCE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

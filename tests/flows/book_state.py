@@ -1,17 +1,13 @@
-"""Prints, as JSON, everything a home remembers of its book but the hours and the random: `python book_state.py`.
+"""Everything a home remembers of its book but the hours and the random.
 
-Two homes that went through the same nights, disturbed or not, print the same.
+Two homes that went through the same nights, disturbed or not, remember the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from pathlib import Path
 from typing import Any
-
-from anhuan import settings
 
 # What legitimately differs between two runs: row numbers of the database, instants, ciphertext, hashes over instants.
 _VARIES = {"id", "at", "sealed", "hash", "previous", "head", "begun_at", "sealed_at", "seconds", "last_login"}
@@ -45,8 +41,3 @@ def _still(value: Any) -> Any:
     if isinstance(value, memoryview):
         return bytes(value).hex()
     return value
-
-
-if __name__ == "__main__":
-    settings.start()
-    print(json.dumps(state(Path(os.environ["ANHUAN_HOME"])), default=str))

@@ -18,12 +18,16 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.flows import homes, starter
+
+import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -59,40 +63,20 @@ class Desk:
 
     def anhuan(self, *arguments: str, told: str = "", code: int = 0, clock: str = CLOCK) -> Any:
         """Run the command; its JSON when it was asked for, else its words."""
-        command = [sys.executable, "-m", "anhuan", *arguments]
-        ran = subprocess.run(
-            command,
-            env={**self.environment, "ANHUAN_CLOCK": clock},
-            input=told,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            timeout=300,
-            check=False,
-        )
+        ran = starter.run(["-m", "anhuan", *arguments], environment={**self.environment, "ANHUAN_CLOCK": clock}, told=told)
         assert ran.returncode == code, f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         return json.loads(ran.stdout) if "--json" in arguments else ran.stdout
 
     def prepare(self) -> None:
-        """An empty home whose database forgives haste: nothing here is to outlive a power cut."""
-        (self.home / "postgres").mkdir(parents=True, mode=0o700)
-        (self.home / "postgres" / "local.conf").write_text("fsync = off\n")
-        self.anhuan("init")
-        for name, role in (("wang.operations", "operations"), ("li.auditor", "auditor")):
-            self.anhuan("staff", "add", name, "--role", role, "--language", "en", told=PASSWORD + "\n")
+        """A home that has been begun, with an operator and an auditor."""
+        homes.copy(homes.made_once("begun", _begin), self.home)
 
-    def fill(self, deliveries: Path) -> None:
-        """Have the bank write its nights, and work them through."""
-        generator = ROOT / "examples/firstbank/generate.py"
-        size = ["--nights", str(NIGHTS), "--accounts", str(ACCOUNTS), "--from", FIRST_NIGHT, "--seed", "8"]
-        subprocess.run(
-            [sys.executable, str(generator), *size, "--form", "canonical", "--out", str(deliveries)],
-            check=True,
-            capture_output=True,
-        )
-        self.deliveries = sorted(folder for folder in deliveries.iterdir() if folder.is_dir())
-        for folder in self.deliveries:
-            self.anhuan("night", str(folder), "--json")
+    def fill(self) -> None:
+        """The same after the bank's nights, worked through by the command line."""
+        worked = homes.made_once("worked", _work)
+        shutil.rmtree(self.home, ignore_errors=True)
+        homes.copy(worked / "home", self.home)
+        self.deliveries = deliveries(worked / "bank")
 
     @contextmanager
     def served(self) -> Iterator[Desk]:
@@ -145,6 +129,33 @@ class Desk:
         for row in self.delivered("contact_points.csv"):
             told |= {row["value"], row["party_name"]}
         return {value for value in told if len(value) > 1}
+
+
+def _begin(home: Path) -> None:
+    homes.forgive_haste(home)
+    desk = Desk(home)
+    desk.anhuan("init")
+    for name, role in (("wang.operations", "operations"), ("li.auditor", "auditor")):
+        desk.anhuan("staff", "add", name, "--role", role, "--language", "en", told=PASSWORD + "\n")
+    homes.wait_for_stop(home)
+
+
+def _work(folder: Path) -> None:
+    """Have the bank write its nights, and work them through."""
+    desk = Desk(folder / "home")
+    desk.prepare()
+    for delivery in write_nights(folder / "bank", accounts=ACCOUNTS):
+        desk.anhuan("night", str(delivery), "--json")
+    homes.wait_for_stop(desk.home)
+
+
+def write_nights(bank: Path, *, accounts: int) -> list[Path]:
+    generate.generate(out=bank, nights=NIGHTS, accounts=accounts, start=date.fromisoformat(FIRST_NIGHT), seed=8)
+    return deliveries(bank)
+
+
+def deliveries(bank: Path) -> list[Path]:
+    return sorted(folder for folder in bank.iterdir() if folder.is_dir())
 
 
 @dataclass

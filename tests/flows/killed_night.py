@@ -1,12 +1,14 @@
 """Runs one night and, at the given instant, dies by SIGKILL: `python killed_night.py DIR [INSTANT]`.
 
 An instant is any moment at which the process is about to talk to the database, has just committed, or is about to
-make a file durable or rename it. Without INSTANT the night runs through; the number of instants goes to stdout.
+make a file durable or rename it. Without INSTANT the night runs through; what became of it, the number of instants and
+what the home then remembers go to stdout. The home has its schema already.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import sys
@@ -45,9 +47,8 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 settings.start()
-from django.core.management import call_command  # noqa: E402  Django must be set up first
-
-call_command("migrate", verbosity=0, interactive=False)
+sys.path.insert(0, str(Path(__file__).parent))
+import book_state  # noqa: E402  Django must be set up first
 
 from anhuan.clockwork import nightly  # noqa: E402
 
@@ -58,5 +59,7 @@ psycopg.Cursor.execute = before(psycopg.Cursor.execute)  # type: ignore[method-a
 psycopg.Cursor.copy = before(psycopg.Cursor.copy)  # type: ignore[method-assign]
 psycopg.Connection.commit = after(before(psycopg.Connection.commit))  # type: ignore[method-assign]
 
-outcome = nightly.run(Path(sys.argv[1]), home=Path(os.environ["ANHUAN_HOME"]))
-print(outcome.status, next(instants) - 1)
+home = Path(os.environ["ANHUAN_HOME"])
+outcome = nightly.run(Path(sys.argv[1]), home=home)
+took = next(instants) - 1
+print(json.dumps({"status": outcome.status, "instants": took, "book": book_state.state(home)}, default=str))

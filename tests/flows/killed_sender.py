@@ -1,9 +1,10 @@
 """Sends what is in the outbox and, at the given instant, dies by SIGKILL.
 
-`python killed_sender.py fill N | more N | send [INSTANT] | slowly | state`
+`python killed_sender.py fill N | story | send [INSTANT] | slowly`
 
 An instant is any moment at which the process is about to talk to the database, has just committed, or is about to make a file
-durable. Every attempt handed to the channel goes to `handed.log` of the home first, for the sandbox itself takes one only once.
+durable. Every attempt handed to the channel goes to `handed.log` of the home first, for the sandbox itself takes one only once. Who has
+sent everything prints, as JSON, what became of it and how many instants it took.
 """
 
 from __future__ import annotations
@@ -28,9 +29,6 @@ from anhuan import settings  # noqa: E402
 
 settings.start()
 from django.core.management import call_command  # noqa: E402  Django must be set up first
-
-call_command("migrate", verbosity=0, interactive=False)
-
 from tests.flows import outgoing  # noqa: E402
 
 from anhuan import clock  # noqa: E402
@@ -45,13 +43,16 @@ clock.now = lambda: outgoing.MORNING
 
 
 def fill(number: int) -> None:
+    call_command("migrate", verbosity=0, interactive=False)
     outgoing.in_force("overdue_gentle")
     outgoing.night([outgoing.customer(n) for n in range(number)])
 
 
-def more(number: int) -> None:
-    """A second campaign, that nobody sends."""
-    outgoing.night([outgoing.customer(100 + n) for n in range(number)], team="second")
+def story() -> None:
+    """Four messages have left; of a second campaign none has."""
+    fill(4)
+    send(None)
+    outgoing.night([outgoing.customer(100 + n) for n in range(2)], team="second")
 
 
 def send(deadly: int | None, *, slowly: bool = False) -> None:
@@ -85,28 +86,26 @@ def send(deadly: int | None, *, slowly: bool = False) -> None:
     psycopg.ClientCursor.execute = before(psycopg.ClientCursor.execute)  # type: ignore[method-assign]
     psycopg.Connection.commit = before(psycopg.Connection.commit)  # type: ignore[method-assign]
     sending.work(home, until_idle=True)
-    print(next(instants) - 1)
+    took = next(instants) - 1
+    print(json.dumps(state() | {"instants": took}))
 
 
-def state() -> None:
+def state() -> dict[str, Any]:
     log = home / "handed.log"
-    told = {
+    return {
         "items": dict(OutboxItem.objects.values_list("attempt_id", "state")),
         "contacts": {str(c.contact_id): c.state for c in Contact.objects.all()},
         "permits": {p.attempt_id: str(p.used_by) for p in Permit.objects.all()},
         "handed": log.read_text().split() if log.exists() else [],
     }
-    print(json.dumps(told))
 
 
 match sys.argv[1:]:
     case ["fill", number]:
         fill(int(number))
-    case ["more", number]:
-        more(int(number))
+    case ["story"]:
+        story()
     case ["slowly"]:
         send(None, slowly=True)
     case ["send", *deadly]:
         send(int(deadly[0]) if deadly else None)
-    case ["state"]:
-        state()

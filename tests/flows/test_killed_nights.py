@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.flows import homes, starter
 from tests.flows.tinybank import FIRST_DAY, Card, Paid, TinyBank
 
 HERE = Path(__file__).parent
@@ -18,16 +18,14 @@ HERE = Path(__file__).parent
 
 def run_python(home: Path, script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
-    return subprocess.run(
-        [sys.executable, HERE / script, *map(str, arguments)],
-        env=environment | {"ANHUAN_HOME": str(home)}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return starter.run([HERE / script, *arguments], environment=environment | {"ANHUAN_HOME": str(home)})
 
 
-def state(home: Path) -> dict[str, Any]:
-    printed = run_python(home, "book_state.py")
-    assert printed.returncode == 0, printed.stderr
-    return json.loads(printed.stdout)
+def night(home: Path, delivery: Path) -> dict[str, Any]:
+    """Work a delivery through, and say what became of it and what the home then remembers."""
+    ran = run_python(home, "killed_night.py", delivery)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
 
 
 def nights(folder: Path) -> tuple[Path, Path]:
@@ -57,37 +55,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     home = root / "home"
     ran = run_python(home, "live_strategy.py", str(FIRST_DAY))
     assert ran.returncode == 0, ran.stderr
-    ran = run_python(home, "killed_night.py", first)
-    assert ran.stdout.startswith("sealed"), ran.stderr
+    assert night(home, first)["status"] == "sealed"
     before = root / "before"
-    wait_for_stop(home)
-    shutil.copytree(home, before, symlinks=True, ignore=shutil.ignore_patterns("*.sock", ".s.PGSQL*", "postmaster.pid"))
-    ran = run_python(home, "killed_night.py", second)
-    assert ran.stdout.startswith("sealed"), ran.stderr
-    reached = state(home)
+    homes.copy(home, before)
+    through = night(home, second)
+    assert through["status"] == "sealed"
+    reached = through["book"]
     became = [word for word in ("proposed", "no_capacity") if any(f"'state': '{word}'" in row for row in reached["Proposal"])]
     assert became == ["proposed", "no_capacity"]
-    return {"before": before, "second": second, "instants": int(ran.stdout.split()[1]), "state": reached}
-
-
-def wait_for_stop(home: Path) -> None:
-    """Until the last user's server has stopped, so that its folder may be copied."""
-    import time
-
-    for _ in range(200):
-        if not list(home.rglob("postmaster.pid")):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the embedded server did not stop")
+    return {"before": before, "second": second, "instants": through["instants"], "state": reached}
 
 
 def check_kill(undisturbed: dict[str, Any], home: Path, instant: int) -> None:
     shutil.copytree(undisturbed["before"], home, symlinks=True)
     killed = run_python(home, "killed_night.py", undisturbed["second"], str(instant))
     assert killed.returncode == -9, (killed.returncode, killed.stdout, killed.stderr)
-    again = run_python(home, "killed_night.py", undisturbed["second"])
-    assert again.stdout.split()[:1] in (["sealed"], ["unchanged"]), again.stderr
-    assert state(home) == undisturbed["state"]
+    again = night(home, undisturbed["second"])
+    assert again["status"] in {"sealed", "unchanged"}
+    assert again["book"] == undisturbed["state"]
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.flows.test_killed_nights import HERE, run_python, wait_for_stop
+from tests.flows import homes
+from tests.flows.test_killed_nights import HERE, run_python
 
 from anhuan.clockwork.sending import EXIT_LOST
 
@@ -27,8 +28,9 @@ def run(home: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def state(home: Path) -> dict[str, Any]:
-    return json.loads(run(home, "state"))
+def sent(home: Path) -> dict[str, Any]:
+    """Send what is to be sent, and say what became of everything."""
+    return json.loads(run(home, "send"))
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +38,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A home with messages that are due, and how many instants it takes to send them."""
     root = tmp_path_factory.mktemp("senders")
     run(root / "home", "fill", str(CUSTOMERS))
-    wait_for_stop(root / "home")
-    copy(root / "home", root / "undisturbed")
-    instants = int(run(root / "undisturbed", "send"))
-    assert Counter(state(root / "undisturbed")["items"].values()) == {"sent": CUSTOMERS}
-    return {"home": root / "home", "instants": instants}
-
-
-def copy(home: Path, to: Path) -> None:
-    shutil.copytree(home, to, symlinks=True, ignore=shutil.ignore_patterns("*.sock", ".s.PGSQL*", "postmaster.pid"))
+    homes.copy(root / "home", root / "undisturbed")
+    end = sent(root / "undisturbed")
+    assert Counter(end["items"].values()) == {"sent": CUSTOMERS}
+    return {"home": root / "home", "instants": end["instants"]}
 
 
 def check_end(home: Path) -> None:
     """Nothing was handed over twice, and whatever may have left has a contact that counts, and the permit it used."""
-    run(home, "send")
-    end = state(home)
+    end = sent(home)
     assert [attempt for attempt, times in Counter(end["handed"]).items() if times > 1] == []
     assert set(end["items"].values()) <= {"sent", "unknown"}
     assert len(end["items"]) == CUSTOMERS
@@ -60,7 +56,7 @@ def check_end(home: Path) -> None:
 
 
 def check_kill(filled: dict[str, Any], home: Path, instant: int) -> None:
-    copy(filled["home"], home)
+    homes.copy(filled["home"], home)
     killed = run_python(home, "killed_sender.py", "send", str(instant))
     assert killed.returncode == -9, (killed.returncode, killed.stdout, killed.stderr)
     check_end(home)
@@ -81,7 +77,7 @@ def test_a_sender_may_be_killed_at_any_instant(filled: dict[str, Any], tmp_path:
 @pytest.mark.slow
 def test_a_database_killed_in_mid_campaign_ends_the_sender_and_loses_nothing(filled: dict[str, Any], tmp_path: Path) -> None:
     home = tmp_path / "home"
-    copy(filled["home"], home)
+    homes.copy(filled["home"], home)
     environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
     sender = subprocess.Popen(
         [sys.executable, HERE / "killed_sender.py", "slowly"],

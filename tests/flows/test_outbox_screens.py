@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from tests.flows import starter
 from tests.flows.browser import ROOT, Desk, Witness, chromium, sit_down
 from tests.flows.test_gate_screens import _complaints
 
@@ -22,15 +21,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Four messages have left; of a second campaign none has."""
     desk = Desk(tmp_path_factory.mktemp("outbox") / "home")
     desk.prepare()
-    for arguments in (["fill", "4"], ["send"], ["more", "2"]):
-        told(desk, *arguments)
+    told(desk, "story")
     with desk.served():
         yield desk
 
 
 def told(desk: Desk, *arguments: str) -> None:
-    command = [sys.executable, str(ROOT / "tests/flows/killed_sender.py"), *arguments]
-    ran = subprocess.run(command, env=desk.environment, capture_output=True, text=True, check=False, cwd=ROOT)
+    ran = starter.run([ROOT / "tests/flows/killed_sender.py", *arguments], environment=desk.environment)
     assert ran.returncode == 0, ran.stderr
 
 

@@ -24,8 +24,7 @@ BUCKETS = range(1, 8)
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk = Desk(tmp_path_factory.mktemp("desk") / "home")
-    desk.prepare()
-    desk.fill(tmp_path_factory.mktemp("bank"))
+    desk.fill()
     with desk.served():
         yield desk
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.flows.browser import FIRST_NIGHT, NIGHTS, ROOT, Desk, Witness, chromium, number, sit_down
+from tests.flows import starter
+from tests.flows.browser import ROOT, Desk, Witness, chromium, number, sit_down, write_nights
 from tests.flows.strategy_story import MODEL
 
 pytestmark = pytest.mark.browser
@@ -37,24 +36,16 @@ _OF_ITS_BUILD = "minified copy of the development build of Inferno"
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk = Desk(tmp_path_factory.mktemp("desk") / "home")
     desk.prepare()
-    bank = tmp_path_factory.mktemp("bank")
-    size = ["--nights", str(NIGHTS), "--accounts", "300", "--from", FIRST_NIGHT, "--seed", "8", "--form", "canonical"]
-    run([sys.executable, str(ROOT / "examples/firstbank/generate.py"), *size, "--out", str(bank)], desk)
-    desk.deliveries = sorted(folder for folder in bank.iterdir() if folder.is_dir())
+    desk.deliveries = write_nights(tmp_path_factory.mktemp("bank"), accounts=300)
     with desk.served():
         yield desk
 
 
-def run(command: list[str], desk: Desk) -> str:
-    ran = subprocess.run(command, env=desk.environment, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
 @pytest.fixture(scope="module")
 def story(desk: Desk) -> dict[str, str]:
-    told = run([sys.executable, str(ROOT / "tests/flows/strategy_story.py"), *map(str, desk.deliveries)], desk)
-    return dict(json.loads(told))
+    told = starter.run([ROOT / "tests/flows/strategy_story.py", *desk.deliveries], environment=desk.environment)
+    assert told.returncode == 0, told.stderr
+    return dict(json.loads(told.stdout))
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +278,7 @@ def figures(desk: Desk) -> dict[str, Any]:
         "import json\nfrom anhuan import settings; settings.start()\nfrom anhuan.records.strategy import Simulation\n"
         "print(json.dumps(Simulation.objects.get(version__name='cards', version__number=2).figures))"
     )
-    return dict(json.loads(run([sys.executable, "-c", script], desk)))
+    return dict(json.loads(starter.run(["-c", script], environment=desk.environment).stdout))
 
 
 def test_the_report_shows_the_simulation_that_is_kept(page: Page, desk: Desk) -> None:
