@@ -21,7 +21,7 @@ from anhuan.core.vocabulary import BANK
 from anhuan.records.contact import Contact
 from anhuan.records.events import Event
 from anhuan.rulebook import codes
-from anhuan.workbench import agreement_words, desk_words, words
+from anhuan.workbench import agreement_words, desk_words, matter_words, words
 
 
 @dataclass(frozen=True)
@@ -240,5 +240,6 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         _("Named a place as inconvenient: %(place)s.") % {"place": words.label("place", body["place"])}
     ),
     **agreement_words.SENTENCES,
+    **matter_words.SENTENCES,
     **{f"{what}.{word}": _learnt(what, word) for what in ("person", "point", "learnt") for word in words.LABELS[what]},
 }
