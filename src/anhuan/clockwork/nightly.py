@@ -131,30 +131,16 @@ def _work_through(
 
     people, book = _steps(con, night, place, standing, sealed_nights)
     outcomes = _take(night, people, book, watch=watch, progress=progress)
-    judged = _judge(night, place.replacing, watch=watch)
+    came = {"cases": outcomes["cases"], "agreements": _judge(night, place.replacing, watch=watch)}
     wanted = _propose(con, night, standing, home=home, watch=watch, progress=progress)
-    lying = _lay_out(night, home=home, watch=watch)
+    came |= {name: wanted[name] for name in ("proposals", "refusals")} | {"worklist": _lay_out(night, home=home, watch=watch)}
 
     with watch.step("balance"):
-        result = {
-            "business_date": delivery.business_date.isoformat(),
-            "sequence": night.sequence,
-            "status": "sealed",
-            "reason": None,
-            "rows": reading.rows,
-            "findings": reading.findings,
-            "findings_file": str(sealed.folder / "findings.parquet"),
-            "accounts": reading.used["accounts.csv"],
+        result = _delivered(night, reading, sealed.folder) | came | {
             "flow": delinquency.flow(standing),
             "heaps": heaps(reading, standing, wanted["heaps"]),
-            "cases": outcomes["cases"],
-            "proposals": wanted["proposals"],
-            "refusals": wanted["refusals"],
-            "worklist": lying,
-            "agreements": judged,
-            "set_aside": reading.set_aside,
             "seconds": watch.seconds,
-        }
+        }  # fmt: skip
         summary = reports.summary(
             standing, yesterday, book=delivery.book, accounts=con.table("accounts"), customers=con.table("customers")
         )
@@ -164,7 +150,22 @@ def _work_through(
         also=lambda: {"outbox": outbox.schedule(night, at=at)},
     )  # fmt: skip
     extracting.run(night.business_date, home=home)
-    return Outcome("sealed", night.result)
+    return Outcome("sealed", _in_order(night.result))
+
+
+def _delivered(night: Night, reading: feed.Reading, folder: Path) -> dict[str, Any]:
+    """What a result says of the delivery itself; `folder` is the snapshot's."""
+    return {
+        "business_date": night.business_date.isoformat(),
+        "sequence": night.sequence,
+        "status": "sealed",
+        "reason": None,
+        "rows": reading.rows,
+        "findings": reading.findings,
+        "findings_file": str(folder / "findings.parquet"),
+        "accounts": reading.used["accounts.csv"],
+        "set_aside": reading.set_aside,
+    }
 
 
 def _age(con: Backend, delivery: feed.Delivery, yesterday: ibis.Table | None) -> ibis.Table:
