@@ -25,6 +25,7 @@ from anhuan.records import events
 from anhuan.records.account import Account
 from anhuan.records.customer import Customer
 from anhuan.records.hold import Hold
+from anhuan.records.identity import said
 from anhuan.records.payment import Paid, PaymentEntry, Posting, PostingState, Result
 from anhuan.records.payment_suspense import FOUR_EYES_MINOR, IN_SUSPENSE, Suspense, SuspenseCandidate, SuspenseState
 
@@ -408,3 +409,11 @@ def _wait(account: Account, *, at: datetime, by: str) -> date | None:
         until_date=until, at=at, by=by,
     )  # fmt: skip
     return until
+
+
+def read(suspense_id: UUID, *, at: datetime, by: str) -> dict[str, Any]:
+    """What the payer wrote of money in suspense, in clear: `{"text", "payer"}`; the look is remembered."""
+    with transaction.atomic():
+        found: dict[str, Any] = said([suspense_id]).get(suspense_id, {})
+        events.append(chain=events.HOUSE, kind="suspense.read", body={"suspense": str(suspense_id)}, at=at, by=by)
+    return found

@@ -21,7 +21,7 @@ from anhuan.core.vocabulary import BANK
 from anhuan.records.contact import Contact
 from anhuan.records.events import Event
 from anhuan.rulebook import codes
-from anhuan.workbench import agreement_words, desk_words, matter_words, words
+from anhuan.workbench import agreement_words, desk_words, matter_words, payment_words, words
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "place.barred": lambda body: (
         _("Named a place as inconvenient: %(place)s.") % {"place": words.label("place", body["place"])}
     ),
+    **payment_words.SENTENCES,
     **agreement_words.SENTENCES,
     **matter_words.SENTENCES,
     **{f"{what}.{word}": _learnt(what, word) for what in ("person", "point", "learnt") for word in words.LABELS[what]},
