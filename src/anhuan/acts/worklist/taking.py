@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from anhuan.acts import desk
 from anhuan.acts import law as laws
@@ -81,16 +81,9 @@ def take(by: str, *, at: datetime) -> WorkItem | None:
     What she gets is hers for `LEASE` from `at`. At most `TRIES` cases are passed over because the gate permits nothing now: they
     come again when it will.
     """
-    try:
-        return _take(by, at=at)
-    except IntegrityError as twice:  # she asked twice at once, and the other question was quicker
-        if "one_lease_a_collector" not in str(twice):
-            raise
-        return _take(by, at=at)
-
-
-def _take(by: str, *, at: datetime) -> WorkItem | None:
     with transaction.atomic(), _cursor() as cursor:
+        # Who asks twice at once waits for her first answer, which is the second one, too.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%(by)s, 2003788395))", {"by": by}, prepare=True)
         mine = _hers(cursor, by, at)
         if mine is not None:
             return mine
