@@ -5,6 +5,7 @@ refused, 70 a bug. With `--json` exactly one JSON document goes to stdout; progr
 """
 
 from anhuan.cli import (
+    agreements,
     analysis,
     book,
     bounces,
@@ -31,6 +32,7 @@ from anhuan.cli import (
 from anhuan.cli.terminal import app
 
 __all__ = [
+    "agreements",
     "analysis",
     "app",
     "book",

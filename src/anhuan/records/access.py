@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import Model
 
 from anhuan.core.vocabulary import CaseStatus
+from anhuan.records import agreements
 from anhuan.records.account import Account
 from anhuan.records.case import BucketSpan, Case, CaseFigures
 from anhuan.records.contact import Contact, Refusal
@@ -440,6 +441,7 @@ def case_document(case_id: str, *, viewer: Viewer = SYSTEM) -> dict[str, Any] | 
             "bucket_history": [_values(span, leave_out=("case_id", "pk")) for span in found.spans],
             "holds": [_values(hold, leave_out=("customer_id", "evidence")) for hold in done.holds],
             "proposals": [_proposal(proposal) for proposal in proposals_of(case_id)],
+            **agreements.of_case(case_id),
             "contacts": [_values(contact, leave_out=("customer_id",)) for contact in done.contacts],
             "refusals": [_values(refusal, leave_out=("customer_id",)) for refusal in done.refusals],
             "events": [_values(event, leave_out=("id", "chain")) for event in found.events],

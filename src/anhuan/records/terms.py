@@ -15,6 +15,7 @@ from enum import Enum
 from fractions import Fraction
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 Value = TypeVar("Value")
 
@@ -31,7 +32,7 @@ def document(value: Any) -> Any:
         return [document(entry) for entry in value]
     if isinstance(value, date):
         return value.isoformat()
-    return str(value) if isinstance(value, Fraction | Decimal) else value
+    return str(value) if isinstance(value, Fraction | Decimal | UUID) else value
 
 
 def read(kind: Callable[..., Value], told: Mapping[str, Any]) -> Value:
