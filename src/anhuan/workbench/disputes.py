@@ -89,10 +89,10 @@ def _too_large(request: HttpRequest) -> list[Fault]:
 @require_POST
 def paper(request: HttpRequest, evidence_id: UUID) -> HttpResponse:
     """A paper in clear, as a file; that it was opened is kept in the case's chain."""
+    _worker(request)
     kept = Evidence.objects.filter(pk=evidence_id).first()
     if kept is None or not access.may_see_case(reader(request), kept.customer_id):
         raise Http404
-    _worker(request)
     answer = papers.open_paper(evidence_id, **_sign(request))
     if isinstance(answer, list):
         return _refused(request, answer)
@@ -132,9 +132,9 @@ def _card(request: HttpRequest, case_id: str) -> dict[str, Any]:
 @require_POST
 def act(request: HttpRequest, case_id: str) -> HttpResponse:
     """Take a dispute or hardship: the card as it then is, or what is against it."""
+    _worker(request)
     if not access.may_see_case(reader(request), case_id):
         raise Http404
-    _worker(request)
     form, large = Reading.of(request), _too_large(request)
     step = {"dispute": _take_dispute, "hardship": _take_hardship}.get(form.text("step"))
     if step is None and not large:
@@ -328,8 +328,8 @@ def _whole(request: HttpRequest, one: Any, subject_id: UUID) -> dict[str, Any]:
 @require_POST
 def dispute_act(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
     """One step of a dispute: it as it then is, or what is against it."""
-    one = _dispute(request, dispute_id)
     _worker(request)
+    one = _dispute(request, dispute_id)
     form, large = Reading.of(request), _too_large(request)
     step = _DISPUTE_STEPS.get(form.text("step"))
     if step is None and not large:
@@ -378,8 +378,8 @@ _DISPUTE_STEPS: Mapping[str, Callable[[HttpRequest, Dispute, Reading], Any]] = {
 @require_POST
 def letter(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
     """The answer as PDF with name and address, to be printed and posted; the look at both is kept."""
-    one = _dispute(request, dispute_id)
     _worker(request)
+    one = _dispute(request, dispute_id)
     try:
         made = verification.pdf(one)
     except NoFace as absent:
@@ -419,8 +419,8 @@ def _whole_hardship(request: HttpRequest, one: Hardship) -> dict[str, Any]:
 @require_POST
 def hardship_act(request: HttpRequest, hardship_id: UUID) -> HttpResponse:
     """One step of a hardship: it as it then is, or what is against it."""
-    one = _hardship(request, hardship_id)
     _worker(request)
+    one = _hardship(request, hardship_id)
     form, large = Reading.of(request), _too_large(request)
     step = _HARDSHIP_STEPS.get(form.text("step"))
     if step is None and not large:
