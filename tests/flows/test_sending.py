@@ -188,6 +188,17 @@ def test_a_newer_night_decides_anew(sender: Sender) -> None:
     assert sender.campaign(campaign.pk) == 0
 
 
+def test_amounts_of_several_currencies_are_told_each_for_itself_and_never_added(sender: Sender, tmp_path: Path) -> None:
+    customer = outgoing.customer(1)
+    desk.account(
+        "A00000009", customer, currency="USD", bucket=1, days_past_due=5, past_due_since="2026-11-17", due_date="2026-11-17",
+        past_due_amount_minor=1050, balance_total_minor=2000, minimum_due_minor=1050,
+    )  # fmt: skip
+    assert sender.campaign(outgoing.night([customer]).pk) == 1
+    [sent] = posted(tmp_path / "sandbox")
+    assert "325.06元、10.50美元" in sent.message.text
+
+
 # --- what comes back ----------------------------------------------------------------------------------------------
 
 

@@ -79,6 +79,14 @@ def test_money_and_dates_are_written_as_the_language_writes_them(sms: Wording) -
     assert letters.fill(american, told).parts["text"] == "$1.00 by December 5, 2026, 4417"  # type: ignore[union-attr]
 
 
+def test_amounts_of_several_currencies_stand_beside_each_other_and_two_of_one_are_refused(sms: Wording) -> None:
+    told = {**GOOD, "owed": (Amount(325064, "CNY"), Amount(2000, "USD"))}
+    assert "应还3,250.64元、20.00美元，" in letters.fill(sms, told).parts["text"]  # type: ignore[union-attr]
+    english = replace(sms, language="en", parts={"text": "{owed} by {due}, {tail}"})
+    assert letters.fill(english, told).parts["text"].startswith("CNY 3,250.64 and USD 20.00 by")  # type: ignore[union-attr]
+    assert codes(letters.fill(sms, {**GOOD, "owed": (Amount(1, "CNY"), Amount(2, "CNY"))})) == [("wrong_type", "owed")]
+
+
 def test_a_missing_and_an_extra_value_are_refused_by_name(sms: Wording) -> None:
     told = {name: value for name, value in GOOD.items() if name != "due"} | {"nick": "x"}
     assert codes(letters.fill(sms, told)) == [("missing_value", "due"), ("extra_value", "nick")]

@@ -58,11 +58,16 @@ class About:
 
     @property
     def accounts(self) -> tuple[Account, ...]:
-        """Those it is about: what is overdue, in the currency of most; else the one a decision was made on."""
-        return tuple(each for each in self.overdue if each.currency == self.account.currency) or (self.account,)
+        """Those it is about: what is overdue; else the one a decision was made on."""
+        return self.overdue or (self.account,)
 
-    def sum(self, column: str) -> Amount:
-        return Amount(sum(getattr(each, column) or 0 for each in self.accounts), self.account.currency)
+    def sum(self, column: str) -> tuple[Amount, ...]:
+        """What they come to, each currency for itself: amounts of two are never added. That of the account decided on comes first."""
+        totals = {self.account.currency: 0}
+        for each in self.accounts:
+            totals[each.currency] = totals.get(each.currency, 0) + (getattr(each, column) or 0)
+        owed = tuple(Amount(minor, currency) for currency, minor in totals.items() if minor)
+        return owed or (Amount(0, self.account.currency),)
 
 
 def _tail(account_id: str) -> str:
@@ -76,7 +81,7 @@ def _rows(about: About) -> list[dict[str, Any]]:
             "tail": _tail(each.account_id), "balance": Amount(each.balance_total_minor, each.currency),
             "past_due": Amount(each.past_due_amount_minor, each.currency), "days": each.days_past_due,
         }
-        for each in about.overdue or (about.account,)
+        for each in about.accounts
     ]  # fmt: skip
 
 

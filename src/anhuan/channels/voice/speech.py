@@ -75,7 +75,7 @@ def wanted(folder: Path, lang: str) -> Iterator[tuple[str, str]]:
 
 def in_words(text: str, lang: str) -> str:
     """Keys and telephone numbers of a text, digit by digit, in words."""
-    digits = CLIPS[lang] | ({"1": "幺"} if lang == "zh" else {})
+    digits = dict(CLIPS[lang]) | ({"1": "幺"} if lang == "zh" else {})
     text = _KEY.sub(lambda found: CLIPS[lang][found[0]], text)
     return _FIGURE.sub(lambda found: " ".join(digits[sign] for sign in found[0] if sign != "-"), text)
 

@@ -134,6 +134,16 @@ def _text(given: Any, _wording: Wording) -> str:
 
 
 def _money(given: Any, wording: Wording) -> str:
+    """An amount, or several of different currencies one after another: they have no sum."""
+    if isinstance(given, tuple) and given and len({getattr(each, "currency", None) for each in given}) == len(given):
+        *before, last = [_amount(each, wording) for each in given]
+        if wording.language == "zh":
+            return "、".join([*before, last])
+        return f"{', '.join(before)} and {last}" if before else last
+    return _amount(given, wording)
+
+
+def _amount(given: Any, wording: Wording) -> str:
     if isinstance(given, Mapping) and given.keys() == {"minor", "currency"}:
         given = Amount(given["minor"], given["currency"])
     if not isinstance(given, Amount) or type(given.minor) is not int or not isinstance(given.currency, str):
