@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -86,7 +90,7 @@ def test_a_call_starts_through_the_door_and_its_number_is_remembered_as_seen() -
     assert call.action_code == "TM"
     handed = calls.handed(call)
     assert handed is not None
-    assert (handed.number, handed.token) == (outgoing.mobile(1), "")
+    assert (handed.tel, handed.number, handed.token) == (f"tel:{outgoing.mobile(1)}", "199 0000 0001", "")
     [look] = Event.objects.filter(chain=WHO, kind="identity.revealed")
     assert look.body["points"] == [str(call.point_id)]
     assert outgoing.mobile(1) not in str(list(Event.objects.values_list("body", flat=True)))
@@ -120,6 +124,34 @@ def test_a_way_that_is_not_set_up_is_refused_before_anything_counts() -> None:
         assert isinstance(answer, list)
         assert [each.code for each in answer] == ["way_not_set_up"]
     assert not Contact.objects.exists()
+
+
+def test_a_softphone_that_cannot_ring_gives_the_contact_back(settings: Any, tmp_path: Any) -> None:
+    settings.ANHUAN_HOME = tmp_path
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "telephone.yaml").write_text(
+        "url: http://127.0.0.1:9/ari\nuser: desk\npassword_file: password\ncontext: outgoing\n"
+    )
+    point = ContactPoint.objects.get(customer_id=WHO)
+
+    def asked() -> Any:
+        return calls.begin(WHO, point_id=point.point_id, way=Way.SOFTPHONE, law=LAW, at=MORNING, by=BY)
+
+    assert [each.code for each in asked()] == ["extension_missing"]
+    calls.sit_at("2001", at=MORNING, by=BY)
+    assert [each.code for each in asked()] == ["no_connection"]
+    assert (Contact.objects.get().state, Call.objects.count()) == ("void", 0)
+
+
+def test_the_dialler_is_handed_a_token_only_its_secret_can_have_made(settings: Any, tmp_path: Any) -> None:
+    settings.ANHUAN_HOME = tmp_path
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "dialler").write_bytes(b"s3cret")
+    handed = calls.handed(begun(Way.DIALLER))
+    assert handed is not None
+    body, _, signature = handed.token.partition(".")
+    assert signature == hmac.new(b"s3cret", body.encode(), hashlib.sha256).hexdigest()
+    assert json.loads(base64.urlsafe_b64decode(body))["number"] == outgoing.mobile(1)
 
 
 def test_identity_is_checked_on_the_server_and_leaves_no_answer_behind() -> None:

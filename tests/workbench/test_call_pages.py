@@ -87,7 +87,7 @@ def test_before_the_identity_is_checked_no_figure_and_no_word_of_debt_is_shown(c
     client.cookies["anhuan-language"] = language
     call = begun(client)
     page = client.get(f"/call/{call.call_id}/")
-    words = re.sub(r"禁止用语.*?(?=核实身份|谁在|Who is it)|Never say.*?(?=Who is it)", " ", shown(page))
+    words = shown(page)
     assert not DEBT.search(words), DEBT.search(words)
     assert 'id="call-owed"' not in page.content.decode()
     assert outgoing.mobile(1) in page.content.decode()
@@ -189,7 +189,7 @@ def test_a_call_to_somebody_else_is_led_without_a_word_of_the_debt(client: Clien
     page = client.get(f"/call/{call.call_id}/")
     assert 'id="identity"' not in page.content.decode()
     assert 'id="said-no_debt_told"' in page.content.decode()
-    words = re.sub(r"Never say.*?(?=How it ended)", " ", shown(page)).replace("nor of any amount", "")
+    words = shown(page)
     assert not DEBT.search(words), DEBT.search(words)
     done = client.post(f"/call/{call.call_id}/finish/", {"other": "NCT"}, headers={"HX-Request": "true"})
     assert "HX-Redirect" in done.headers, done.content.decode()

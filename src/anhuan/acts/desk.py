@@ -162,11 +162,12 @@ _OFFERED: Mapping[str, tuple[Channel, ...]] = MappingProxyType(
 _DEBTORS = frozenset({Party.DEBTOR, Party.GUARANTOR})
 
 
-def previews(customer_id: str, *, law: Law, at: datetime) -> list[tuple[Attempt, Preview | Unfit]]:
+def previews(customer_id: str, *, law: Law, at: datetime, known: Known | None = None) -> list[tuple[Attempt, Preview | Unfit]]:
     """Every contact the file offers the desk, judged at once: of the debtor and a guarantor to collect by each channel that
-    reaches a point of theirs, of other people a call to ask where she is; by everything known at `at`.
+    reaches a point of theirs, of other people a call to ask where she is; by everything known at `at`, which a caller may have
+    learnt already (`known`).
     """
-    known = facts.known_of(customer_id, at=at, since=at - facts.reach(law))
+    known = known or facts.known_of(customer_id, at=at, since=at - facts.reach(law))
     debts = overdue(customer_id, known)
     judged: list[tuple[Attempt, Preview | Unfit]] = []
     for point, (kind, party, person) in known.points.items():

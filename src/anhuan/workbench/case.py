@@ -30,12 +30,12 @@ from anhuan import clock
 from anhuan.acts import identity as looks
 from anhuan.acts import law as laws
 from anhuan.acts import note as notes
-from anhuan.core.vocabulary import Presence
-from anhuan.records import access, events, identity
+from anhuan.core.facts import Facts
+from anhuan.core.vocabulary import Covers, Presence
+from anhuan.records import access, events, facts, identity
 from anhuan.records.account import Account
 from anhuan.records.call import Call, open_call
 from anhuan.records.case import BucketSpan
-from anhuan.records.consent import CeaseNotice, Consent, OptOut, PlaceBar, Revocation, TimeBlock
 from anhuan.records.contact import Contact
 from anhuan.records.customer import Customer
 from anhuan.records.events import Event
@@ -81,11 +81,13 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
     listing = cases.Listing.of(request)
     now = clock.now()
     works = reader(request).may(Right.WORK)
-    ours, others = gate.strip(case_id, laws.in_force(now), now)
+    law, parts = laws.in_force(now), _person(request, case_id)
+    known = facts.known_of(case_id, at=now, since=now - facts.reach(law))
+    ours, others = gate.strip(case_id, law, now, known=known, person=parts["person"])
     asked = timeline_of.Asked(case_id, reads=works)
     lines, further = timeline_of.lines(asked, now=now)
-    vulnerable, agreed = timeline_of.sensitive(case_id, now=now) if works else ([], False)
-    by = reader(request).get_username()
+    agreed = works and agrees(known.facts, now)
+    by, today = reader(request).get_username(), business_date()
     context = {
         "case": found.case,
         "now": now,
@@ -99,21 +101,21 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
         "further": further,
         "kinds": timeline_of.KINDS,
         "chosen_kinds": frozenset(timeline_of.KINDS),
-        "vulnerable": vulnerable,
+        "vulnerable": timeline_of.sensitive(case_id) if agreed else [],
         "agreed": agreed,
-        "wishes": wishes(case_id),
+        "wishes": wishes(known.facts, now),
         "verified": verified_today(case_id, now),
         **standing(case_id, now),
         "cards": cards(case_id),
         "accounts": [(account, owed(account)) for account in found.accounts],
         "totals": totals(found.accounts),
-        "history": history(found.spans),
+        "history": history(found.spans, today),
         "events": told(found.events, contacts=contacts_of(found.events)),
         "more_events": found.case.events > EVENTS,
         "neighbours": cases.neighbours(request, listing, case_id),
         "list_query": listing.query(),
-        "why": strategy.why(case_id, business_date()),
-        **_person(request, case_id),
+        "why": strategy.why(case_id, today),
+        **parts,
     }
     return render(request, "workbench/case.html", context)
 
@@ -211,10 +213,9 @@ def totals(accounts: list[Account]) -> list[Total]:
     ]
 
 
-def history(spans: list[BucketSpan]) -> dict[str, Any]:
+def history(spans: list[BucketSpan], today: date | None) -> dict[str, Any]:
     """The bucket from night to night, as the steps `charts.js` draws and the same as rows, newest first."""
     points = [(span.since.isoformat(), span.bucket) for span in spans]
-    today = business_date()
     if points and today and points[-1][0] < today.isoformat():
         points.append((today.isoformat(), points[-1][1]))
     ends: list[date | None] = [*(span.since for span in spans[1:]), today]
@@ -267,20 +268,27 @@ class Wish:
     ends: datetime | None = None
 
 
-def wishes(case_id: str) -> list[Wish]:
+def wishes(known: Facts, now: datetime) -> list[Wish]:
     """Consents that stand and what she wishes not to have, newest first."""
-    revoked = list(Revocation.objects.filter(customer_id=case_id))
     told = [
-        Wish("covers", cover, each.channel, each.at, each.ends)
-        for each in Consent.objects.filter(customer_id=case_id)
-        for cover in each.covers
-        if not any(cover in gone.covers and gone.at >= each.at for gone in revoked)
+        Wish("covers", cover.value, each.channel or "", each.at, each.ends)
+        for each in known.consents
+        if each.ends is None or now < each.ends
+        for cover in sorted(each.covers)
     ]
-    told += [Wish("wish", "opt_out", each.channel, each.at) for each in OptOut.objects.filter(customer_id=case_id)]
-    told += [Wish("wish", "time", each.channel, each.at) for each in TimeBlock.objects.filter(customer_id=case_id)]
-    told += [Wish("wish", f"place_{each.place}", "", each.at) for each in PlaceBar.objects.filter(customer_id=case_id)]
-    told += [Wish("wish", "cease", "", each.at) for each in CeaseNotice.objects.filter(customer_id=case_id)]
+    told += [Wish("wish", "opt_out", each.channel, each.at) for each in known.opt_outs]
+    told += [Wish("wish", "time", each.channel or "", each.at) for each in known.time_blocks]
+    told += [Wish("wish", f"place_{each.place}", "", each.at) for each in known.place_bars]
+    told += [Wish("wish", "cease", "", known.ceased_at)] if known.ceased_at else []
     return sorted(told, key=lambda each: each.at, reverse=True)
+
+
+def agrees(known: Facts, now: datetime) -> bool:
+    """Whether she agrees to notes of health or the like being kept, as of now."""
+    return any(
+        Covers.SENSITIVE_NOTE in each.covers and each.begins <= now and (each.ends is None or now < each.ends)
+        for each in known.consents
+    )
 
 
 def cards(case_id: str) -> list[tuple[str, str]]:

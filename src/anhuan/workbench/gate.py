@@ -7,7 +7,7 @@ address holds anything personal. Nothing is sent from here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,8 @@ from anhuan.records import access, identity
 from anhuan.records import attempt as attempts
 from anhuan.records.attempt import Fault
 from anhuan.records.contact import Contact, State
+from anhuan.records.facts import Known
+from anhuan.records.identity import Person
 from anhuan.workbench import words
 from anhuan.workbench.frame import page, reader
 
@@ -110,9 +112,11 @@ def answers(case_id: str, law: Law, now: datetime) -> list[Answer]:
 
 @dataclass(frozen=True)
 class Budget:
-    """What is left of one channel today: how many contacts the caps leave, or why none, and by which points."""
+    """What is left of a channel today: how many contacts the caps leave, or why none, and by which points. Channels that are refused
+    for one and the same reason stand together.
+    """
 
-    channel: str
+    channels: tuple[str, ...]
     permitted: bool
     left: int | None
     reason: dict[str, Any] | None
@@ -120,19 +124,24 @@ class Budget:
     buttons: tuple[Button, ...]
 
 
-def strip(case_id: str, law: Law, now: datetime) -> tuple[list[Budget], list[Budget]]:
+def strip(case_id: str, law: Law, now: datetime, *, known: Known, person: Person | None) -> tuple[list[Budget], list[Budget]]:
     """The channels to the customer and those to other people, each as its best point stands; permitted points first."""
-    places = _places(case_id)
+    places = _where(person)
     found: dict[tuple[bool, str], list[tuple[Preview, Button]]] = {}
-    for attempt, preview in desk.previews(case_id, law=law, at=now):
+    for attempt, preview in desk.previews(case_id, law=law, at=now, known=known):
         if isinstance(preview, Unfit):
             continue
         where, kind = places.get(attempt.point, ("", ""))
         query = urlencode({name: value for name in _NAMED if (value := getattr(attempt, name)) not in ("", None)})
         key = (attempt.purpose is Purpose.LOCATE, attempt.channel.value)
         found.setdefault(key, []).append((preview, Button(attempt, where, kind, query)))
-    told = {key: _budget(key[1], each, now) for key, each in found.items()}
-    return [b for (third, _c), b in told.items() if not third], [b for (third, _c), b in told.items() if third]
+    told: dict[tuple[Any, ...], Budget] = {}
+    for (third, channel), each in found.items():
+        budget = _budget(channel, each, now)
+        same = channel if budget.permitted else (budget.opens, (budget.reason or {}).get("message_zh"))
+        before = told.get((third, same))
+        told[third, same] = replace(before, channels=(*before.channels, channel)) if before else budget
+    return [b for (third, _s), b in told.items() if not third], [b for (third, _s), b in told.items() if third]
 
 
 def _budget(channel: str, found: list[tuple[Preview, Button]], now: datetime) -> Budget:
@@ -144,7 +153,7 @@ def _budget(channel: str, found: list[tuple[Preview, Button]], now: datetime) ->
     permitted = best.verdict.permitted
     document = best.document()
     return Budget(
-        channel, permitted, best.left, None if permitted else next(iter(document["reasons"]), None),
+        (channel,), permitted, best.left, None if permitted else next(iter(document["reasons"]), None),
         "" if permitted else opens(best.opens_at, now),
         tuple(button for preview, button in found if preview.verdict.permitted or not permitted),
     )  # fmt: skip
@@ -160,7 +169,10 @@ def _answer(preview: desk.Preview | Unfit, now: datetime, *, third: bool) -> Ans
 
 def _places(case_id: str) -> dict[str, tuple[str, str]]:
     """Contact points by id: the masked value, and the kind for its drawing."""
-    person = identity.masked(case_id)
+    return _where(identity.masked(case_id))
+
+
+def _where(person: Person | None) -> dict[str, tuple[str, str]]:
     return {str(point.point_id): (point.value, point.kind) for point in person.points} if person else {}
 
 
@@ -207,20 +219,6 @@ class Deed:
     result: tuple[tuple[str, str], ...]
     tone: str
     topics: tuple[str, ...] = ()
-
-
-def deeds(done: access.CaseConduct) -> list[Deed]:
-    """Contacts and refusals of a case in one line of time, newest first."""
-    told = [deed(contact) for contact in done.contacts]
-    told += [
-        Deed(
-            at=refusal.at, channel=refusal.channel, party=refusal.party, purpose=refusal.purpose, actor=refusal.actor,
-            by=refusal.by, inbound=False, result=(("verdict", "refuse"),), tone="refused",
-            topics=tuple(dict.fromkeys(reason["topic"] for reason in refusal.reasons)),
-        )
-        for refusal in done.refusals
-    ]  # fmt: skip
-    return sorted(told, key=lambda deed: deed.at, reverse=True)
 
 
 _TONES: Mapping[str, str] = {

@@ -113,7 +113,13 @@ def handed(call: Call) -> Handed | None:
     number = identity.open_point(point, ring=ring).value
     name = identity.names(Customer.objects.filter(pk=call.customer_id), ring=ring).get(call.customer_id, "")
     spelled = spelled_phone(number)
-    return Handed(name, number, f"tel:{spelled}", _token(call, spelled))
+    return Handed(name, _legible(spelled), f"tel:{spelled}", _token(call, spelled))
+
+
+def _legible(number: str) -> str:
+    """A mobile in groups, as one reads it out; any other number as it is dialled."""
+    national = number.removeprefix("+86")
+    return f"{national[:3]} {national[3:7]} {national[7:]}" if len(national) == 11 and national[0] == "1" else number
 
 
 def _token(call: Call, number: str) -> str:
