@@ -171,3 +171,16 @@ def test_what_a_contact_point_is_leaves_in_clear_in_its_own_file_alone(tmp_path:
     assert rows(manifest) == {"contact_points": 1}
     assert "wrong_number,mobile,debtor,13900000000" in (Path(manifest["folder"]) / "contact_points.csv").read_text()
     assert not any("13900000000" in json.dumps(row) for row in Change.objects.values_list("row", flat=True))
+
+
+@pytest.mark.django_db
+def test_every_noun_the_bank_is_told_of_is_noted_by_postgresql_with_the_columns_of_its_file() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgargs FROM pg_trigger WHERE tgname = 'change_noted'")
+        noted = dict(bytes(args).decode().split("\0")[:2] for (args,) in cursor.fetchall())
+    assert noted.keys() == set(extract.NOUNS)
+    for file in extract._FILES:
+        kept = set(noted[file.noun].strip("{}").split(","))
+        assert not kept & {"sealed", "facts", "terms"}
+        if file.noun not in {"contact_point", "suspense"}:  # these are completed when they are written
+            assert set(file.columns) == kept

@@ -84,9 +84,14 @@ _FILES = (
     ),
     _File(
         "dispute", "disputes",
-        ("dispute_id", "customer_id", "kind", "accounts", "state", "registered_at", "due_on", "decided_at", "outcome"),
+        ("dispute_id", "customer_id", "kind", "state", "accounts", "disputed_minor", "currency", "received_on", "due_on", "outcome",
+         "decided_at", "answered_at", "corrected_at", "closed_at"),
+        ("disputed_minor",),
     ),
-    _File("hardship", "hardships", ("hardship_id", "customer_id", "kind", "state", "registered_at", "review_on", "ended_at")),
+    _File(
+        "hardship", "hardships",
+        ("hardship_id", "customer_id", "state", "opened_at", "review_on", "decided_at", "ended_at", "ended_why"),
+    ),
     _File("contact_point", "contact_points", ("id", "customer_id", "kind", "point_kind", "party", "value", "at", "by")),
     _File(
         "suspense", "suspense",

@@ -15,6 +15,13 @@ $$;
 CREATE TRIGGER matter_step_stays BEFORE UPDATE ON records_matterstep FOR EACH ROW EXECUTE FUNCTION records_matter_stays();
 CREATE TRIGGER evidence_stays BEFORE UPDATE ON records_evidence FOR EACH ROW EXECUTE FUNCTION records_matter_stays();
 """
+# The bank is told of both at the end of the day (`records_tell`, the migration before); of hardship never what kind it is.
+TOLD = """
+SELECT records_tell('records_dispute', 'dispute', '{dispute_id,customer_id,kind,state,accounts,disputed_minor,currency,received_on,due_on,
+    outcome,decided_at,answered_at,corrected_at,closed_at}');
+SELECT records_tell('records_hardship', 'hardship', '{hardship_id,customer_id,state,opened_at,review_on,decided_at,ended_at,ended_why}');
+"""
+
 STEPS_STAY_UNDO = """
 DROP TRIGGER matter_step_stays ON records_matterstep;
 DROP TRIGGER evidence_stays ON records_evidence;
@@ -134,4 +141,5 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex("matterstep", models.Index(fields=["subject_id", "at"], name="matter_step_by_subject")),
         migrations.RunSQL(STEPS_STAY, STEPS_STAY_UNDO),
+        migrations.RunSQL(TOLD, migrations.RunSQL.noop),
     ]
