@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from anhuan.acts import consent, dispatch, hold, note, promise, worklist
+from anhuan.acts import consent, dispatch, dispute, hardship, hold, note, promise, worklist
 from anhuan.acts.call.leading import _led, _seal, drafted
 from anhuan.acts.call.sentences import bank_scripts, fault
 from anhuan.acts.dispatch import Unfit
@@ -30,6 +30,7 @@ from anhuan.records.account import Account
 from anhuan.records.attempt import Fault
 from anhuan.records.call import Call, Way
 from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, PointFindingKind
+from anhuan.records.hardship import SENSITIVE, STANDING, Hardship, HardshipKind
 from anhuan.records.note import KeptFor, NoteKind
 from anhuan.rulebook import codes
 from anhuan.rulebook.codes import Field, Next, Result
@@ -289,6 +290,28 @@ def _hold(doing: _Doing, how: str) -> Any:
     return hold.place(doing.who, HoldKind(how), law=doing.law, reason=f"call_{how}", **doing.signed)
 
 
+def _dispute(doing: _Doing, _how: str) -> Any:
+    """A dispute on what is overdue, else on all she has; without an account there is nothing to dispute, and collection waits."""
+    owed = _overdue(doing.who) or list(Account.objects.filter(customer_id=doing.who))
+    if not owed:
+        return _hold(doing, HoldKind.DISPUTE)
+    kind = str(doing.stated["dispute_kind"])
+    said = drafted(doing.call).strip() or kind
+    return dispute.register(
+        doing.who, kind=kind, account_ids=[each.account_id for each in owed], statement=said, **doing.signed
+    )
+
+
+def _hardship(doing: _Doing, _how: str) -> Any:
+    """Hardship, unless it is registered already. Illness is kept with her consent alone; without, no kind is."""
+    if Hardship.objects.filter(customer_id=doing.who, state__in=STANDING).exists():
+        return []
+    kind = str(doing.stated["hardship_kind"])
+    if kind in SENSITIVE and note.consent_to_sensitive(doing.who, doing.at) is None:
+        kind = HardshipKind.OTHER
+    return hardship.register(doing.who, kind=kind, statement=drafted(doing.call).strip() or "call", **doing.signed)
+
+
 def _learn(doing: _Doing, how: str) -> Any:
     known = doing.stated.get("contact_known")
     told = {"contact_known": known == "known"} if known else {}
@@ -298,8 +321,8 @@ def _learn(doing: _Doing, how: str) -> Any:
 _DOES: Mapping[str, Callable[[_Doing, str], Any]] = MappingProxyType(
     {
         "promise": _promise,
-        "hardship": lambda doing, _how: _hold(doing, HoldKind.HARDSHIP),
-        "dispute": lambda doing, _how: _hold(doing, HoldKind.DISPUTE),
+        "hardship": _hardship,
+        "dispute": _dispute,
         "bad_time": lambda doing, _how: consent.say_bad_time(doing.contact_id, **doing.signed),
         "wrong_number": _point(PointFindingKind.WRONG_NUMBER),
         "dead_number": _point(PointFindingKind.UNREACHABLE),
