@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,7 +38,7 @@ from anhuan.core.plan.agreement import Kind
 from anhuan.core.plan.negotiation import Wish
 from anhuan.core.plan.parts import Parts
 from anhuan.core.vocabulary import Channel, Purpose
-from anhuan.records import events
+from anhuan.records import access, events
 from anhuan.records.account import Account
 from anhuan.records.events import Event
 from anhuan.records.hold import Hold
@@ -356,3 +357,15 @@ def test_rows_are_kept_as_the_core_made_them() -> None:
     assert asked.answer.granted
     assert (one.agreed, one.rows()) == (asked.answer.granted.terms, list(asked.answer.granted.rows))
     assert Instalment.objects.count() == 12
+
+
+def test_the_document_of_a_case_tells_what_is_agreed_and_nothing_of_the_household() -> None:
+    one = agreed(proposed(replace(TWELVE, waived=Parts(penalty_minor=3_000))))
+    promise.make("C1", account_id="A1", amount_minor=90_000, currency="CNY", due_on=TODAY, at=MORNING, by="lin")
+    told = access.case_document("C1")
+    assert told
+    assert [each["plan_id"] for each in told["plans"]] == [str(one.plan_id)]
+    assert len(told["plans"][0]["instalments"]) == 12
+    assert {each["state"] for each in told["waivers"]} == {"conditional"}
+    assert told["promises"] == []
+    assert "income" not in json.dumps(told)

@@ -13,10 +13,13 @@ from tests.records import desk
 from tests.records.delivered import undone
 from tests.records.desk import BY, MORNING
 
+from anhuan import clock
 from anhuan.acts import promise as acts
+from anhuan.clockwork import nightly
 from anhuan.core.plan.promise import PromiseState
 from anhuan.records import events
 from anhuan.records.events import Event
+from anhuan.records.night import Night
 from anhuan.records.payment import Payment
 from anhuan.records.promise import Promise
 
@@ -236,3 +239,33 @@ def test_judging_agrees_with_counting_coins_whatever_is_posted_when(
             judged(TODAY + day * DAY)
         judged(TODAY + day * DAY)
         assert [state(each)[0] for each in made] == slowly(made, postings, TODAY + day * DAY)
+
+
+# --- by the night ---------------------------------------------------------------------------------------------------
+
+
+def a_night(day: date, sequence: int) -> Night:
+    return Night.objects.create(
+        sequence=sequence, business_date=day, issuer="firstbank", layout="canonical/1", content=f"{sequence:064}", snapshot=f"{sequence}",
+        manifest_sha256=f"{sequence:064}", status="running", begun_at=MORNING + (day - TODAY),
+    )  # fmt: skip
+
+
+def test_the_night_judges_what_is_open_what_it_posted_to_and_what_rests_on_the_night_it_replaces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, other = promised(due=TODAY), promised("A2", due=TODAY + 5 * DAY)
+    monkeypatch.setattr(clock, "now", lambda: MORNING + DAY)
+    paid("P1", TODAY)
+    wrong = a_night(TODAY, 1)
+    assert nightly._judge(wrong, None, watch=nightly._Watch()) == {"promises": {"kept": 1}, "plans": {}}
+    assert state(first)[0] == "kept"
+    Payment.objects.all().delete()
+    Night.objects.update(status="replaced")
+    assert acts.concerned(sequence=2, since=wrong.begun_at) == ["C1"]
+    assert nightly._judge(a_night(TODAY, 2), wrong, watch=nightly._Watch()) == {"promises": {"broken": 1}, "plans": {}}
+    acts.withdraw(other.promise_id, why="customer", at=MORNING + DAY, by=BY)
+    assert acts.concerned(sequence=3) == []
+    paid("P2", TODAY, account="A2")
+    Payment.objects.update(sequence=3)
+    assert acts.concerned(sequence=3) == ["C1"]
