@@ -275,6 +275,14 @@ def test_looks_are_read_by_compliance_and_audit_and_exported(client: Client) -> 
     assert [(row["by"], row["page"], row["clear"]) for row in csv.DictReader(io.StringIO(text))] == [("zhao", "reveal", "1")]
 
 
+def test_a_list_taken_out_as_a_file_is_on_record(client: Client) -> None:
+    case("C1")
+    client.force_login(person())
+    assert b"C1" in b"".join(client.get("/exports/cases.csv?bucket=1").streaming_content)
+    event = Event.objects.get(kind="cases.exported")
+    assert (event.by, event.body) == ("wang", {"rows": 1, "asked": "bucket=1"})
+
+
 @pytest.mark.parametrize("statement", ["UPDATE records_viewing SET \"by\" = 'x'", "DELETE FROM records_viewing"])
 def test_nobody_changes_or_removes_a_look_before_its_time(statement: str) -> None:
     viewing.keep(["C1"], page="case", at=clock.now(), by="wang")

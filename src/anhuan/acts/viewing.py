@@ -49,6 +49,12 @@ def keep(
         return int(cursor.rowcount)
 
 
+def exported(*, rows: int, asked: str, at: datetime, by: str) -> None:
+    """Keep that `by` took a list of about `rows` cases out as a file; `asked` is the address's query. Leaves `cases.exported`."""
+    with transaction.atomic():
+        events.append(chain=events.HOUSE, kind="cases.exported", body={"rows": rows, "asked": asked[:500]}, at=at, by=by)
+
+
 def clear_old(*, at: datetime, by: str) -> int:
     """Remove looks older than this house keeps them; how many. Leaves the event `viewings.cleared` when there were any."""
     before = at - timedelta(days=365.25 * settings.ANHUAN_VIEWING_YEARS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
@@ -41,6 +42,22 @@ class SignIn(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["staff", "-begun_at"], name="sign_in_of_staff")]
+
+    @property
+    def browser(self) -> str:
+        """Browser and system, as far as they say so: "Firefox 140, Linux"."""
+        names = {
+            "Edg": "Edge",
+            "OPR": "Opera",
+            "Firefox": "Firefox",
+            "HeadlessChrome": "Chrome",
+            "Chrome": "Chrome",
+            "Safari": "Safari",
+        }
+        systems = ("Windows", "Android", "iPhone", "iPad", "Mac OS X", "CrOS", "Linux")
+        found = (re.search(rf"\b{name}/(\d+)", self.agent) for name in names)
+        told = [f"{shown} {match[1]}" for shown, match in zip(names.values(), found, strict=True) if match][:1]
+        return ", ".join([*told, *[system for system in systems if system in self.agent][:1]]) or self.agent[:40]
 
 
 class SecondFactor(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types

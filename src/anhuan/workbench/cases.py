@@ -28,6 +28,8 @@ from django.utils.translation import gettext_lazy as _later
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from anhuan import clock
+from anhuan.acts import viewing
 from anhuan.core.money import MINOR_DIGITS, format_minor, minor_digits
 from anhuan.core.vocabulary import CaseStatus, NightStatus
 from anhuan.records import access, identity
@@ -322,6 +324,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     """The list as CSV with masked names, in its order, at most EXPORTED rows; `X-Rows` says about how many come."""
     listing = Listing.of(request)
     total = min(listing.page(request, limit=1).total, EXPORTED)
+    viewing.exported(rows=total, asked=listing.query(), at=clock.now(), by=reader(request).get_username())
     night = latest_night()
     name = f"cases-{listing.status}-{night.business_date if night else 'none'}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Rows": str(total)}
