@@ -54,6 +54,9 @@ def run(home: Path, *, port: int, nights: int, accounts: int, progress: Progress
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, interactive=False)
+    scripts = _bank_folder() / "scripts"
+    if scripts.exists() and not (home / "scripts").exists():
+        shutil.copytree(scripts, home / "scripts")
     if not _work_through(home, nights=nights, accounts=accounts, progress=progress, say=say):
         return 3
     password = _demo_staff(home)

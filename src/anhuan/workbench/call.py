@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -265,6 +266,7 @@ def _closed(request: HttpRequest, call: Call) -> dict[str, Any]:
     return {
         "outcome": [known.lines.get(call.line_code), known.parties.get(call.party_code), known.results.get(call.result_code)],
         "unset": request.session.pop("call_unset", None),
+        "work_next": reverse("work_next") if reader(request).may(Right.WORK) else "",
     }
 
 

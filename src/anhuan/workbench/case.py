@@ -51,7 +51,7 @@ from anhuan.workbench.happenings import told
 
 COMPONENTS = ("principal", "interest", "penalty", "fees", "instalment_unbilled")
 EVENTS = 30
-CARDS = ("plans", "payments", "disputes", "worklist")
+CARDS = ("worklist", "plans", "disputes", "payments")
 """Rooms that give this page a card of theirs, under `ROOM/card/CASE/`."""
 REVEALED_SECONDS = 60
 

@@ -7,7 +7,8 @@
   const composing = (event) => event.isComposing || event.keyCode === 229;
   const writes = (node) => node.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
   const shown = (node) => node && node.getClientRects().length > 0 && !node.disabled;
-  const first = (selector, within = document) => [...within.querySelectorAll(selector)].find(shown);
+  // The first part that is shown of the first selector that has one.
+  const first = (selectors, within = document) => selectors.split(", ").map((each) => [...within.querySelectorAll(each)].find(shown)).find(Boolean);
 
   document.addEventListener("keydown", (event) => {
     if (composing(event)) event.stopImmediatePropagation();
@@ -62,7 +63,13 @@
     if (option.dataset.address) { window.location.assign(option.dataset.address); return; }
     const part = first(option.dataset.target);
     if (!part) { say(palette.querySelector(".palette-none").textContent); return; }
-    if (part.matches("button, a")) { part.focus(); part.click(); } else focusIn(part);
+    if (part.matches("summary")) {
+      part.parentElement.open = true;
+      focusIn(first("input:not([type=hidden]), textarea, select", part.parentElement) || part);
+    } else if (part.matches("button, a")) {
+      part.focus();
+      part.click();
+    } else focusIn(part);
   }
 
   if (palette) {
