@@ -143,7 +143,7 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (writes(event.target)) return;
+    if (writes(event.target) || localStorage.getItem("anhuan-keys-off") === "1") return;
     if (event.key === ":" || event.key === "：") { event.preventDefault(); openPalette(); return; }
     const field = document.querySelector(`[data-field-key="${CSS.escape(event.key)}"]`);
     if (field) { event.preventDefault(); focusIn(field); return; }
