@@ -63,6 +63,11 @@ def title(kind: str, lang: str) -> str:
     return _TITLES[kind][lang != "zh"]
 
 
+def heads(plan: Plan, lang: str) -> Mapping[str, str]:
+    """What stands over the columns of its schedule."""
+    return {name: _WORDS[lang][name].format(currency=plan.currency) for name in ("number", "due", "payment", "left")}
+
+
 def stated(plan: Plan) -> list[Clause]:
     """Every item it states."""
     return clauses(plan.agreed, plan.rows())

@@ -144,6 +144,11 @@ class Instalment(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["plan", "number"], name="one_instalment_a_number")]
 
     @property
+    def new_minor(self) -> int:
+        """What the agreement charges of its own."""
+        return self.interest_minor + self.fee_minor
+
+    @property
     def row(self) -> agreement.Instalment:
         """The instalment as the core knows it."""
         return agreement.Instalment(

@@ -198,7 +198,7 @@ def text(request: HttpRequest, plan_id: UUID) -> HttpResponse:
         "plan": plan, "lang": lang, "tag": "zh-CN" if zh else "en", "title": paper.title(plan.kind, lang),
         "bank": paper.bank(lang, plan.agreed.start), "name": person.name if person else "", "rows": plan.rows(),
         "clauses": [(paper.ITEMS[each.item][not zh], each.zh if zh else each.en, each.item.value) for each in paper.stated(plan)],
-        "may_reveal": may_reveal(reader(request)),
+        "may_reveal": may_reveal(reader(request)), "words": paper.heads(plan, lang),
     }  # fmt: skip
     return render(request, "workbench/agreement_text.html", context)
 
