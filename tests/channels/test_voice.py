@@ -202,7 +202,7 @@ def test_a_call_nobody_leads_is_let_go_should_somebody_take_it(double, voice):
     with voice() as transport:
         [receipt] = transport.send_many([(permit(Channel.CALL), message(LATE))])
         assert (receipt.delivery, receipt.nothing_left) == (Delivery.UNKNOWN, False)
-        for _ in range(100):
+        for _ in range(1000):
             if not double.calls or double.lines:
                 time.sleep(0.02)
     assert (len(double.calls), double.lines) == (1, {})
@@ -272,7 +272,7 @@ def test_closing_waits_for_the_calls_under_way(double, voice):
         begun.start()
         while not double.calls:
             time.sleep(0.005)
-    begun.join(5)
+    begun.join(60)
     assert [receipt.call.outcome for receipt in heard_of] == [Outcome.EFFECTIVE_CONVERSATION]
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.flows import homes, starter
 
 import generate
@@ -39,6 +39,7 @@ FLAGS = (
     "--disable-quic",
 )
 PASSWORD = "open-the-desk-2026"
+expect.set_options(timeout=20_000)  # a page answers at once, the machine under it may be busy
 # The nights reach over a month's end, so that a month's roll rates exist.
 FIRST_NIGHT, NIGHTS, ACCOUNTS = "2026-10-31", 3, 900
 CLOCK = "2026-11-03T09:30:00+08:00"
@@ -92,10 +93,10 @@ class Desk:
                 yield self
             finally:
                 site.terminate()
-                site.wait(20)
+                site.wait(60)
 
     def _wait(self, site: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and site.poll() is None:
             try:
                 urllib.request.urlopen(f"{self.address}/login/", timeout=5).close()
@@ -197,7 +198,7 @@ def sit_down(
 ) -> Page:  # fmt: skip
     """A fresh browser profile signed in as `user`."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     if witness:
         witness.attend(context)
     context.add_cookies(

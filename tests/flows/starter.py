@@ -23,7 +23,7 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = (
     "django.core.management", "django.db.models", "django.forms", "django.http", "django.template.loader", "django.test.signals",
-    "django_htmx", "ibis.backends.duckdb", "psycopg", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "rich.table",
+    "django_htmx", "ibis.backends.duckdb.converter", "psycopg", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "rich.table",
     "scipy.special",
 )  # fmt: skip
 

@@ -172,7 +172,7 @@ def test_eight_processes_at_once_on_a_new_home_share_one_server(homes):
         holder.let_go()
     assert remembered(answers[0]) == list("01234567"), "the server must live as long as its last holder"
     holders[0].let_go()
-    assert stopped(home, within=5)
+    assert stopped(home, within=30)
 
 
 def test_the_last_holder_killed_stops_the_server(homes):
@@ -180,7 +180,7 @@ def test_the_last_holder_killed_stops_the_server(homes):
     holder = Holder(home)
     remember(holder.parameters(), "kept")
     holder.kill()
-    assert stopped(home, within=5)
+    assert stopped(home, within=30)
     assert "stopped by SIGINT" in Place(home).keeper_log.read_text()
     assert not (Place(home).data / "postmaster.pid").exists(), "it was stopped cleanly"
 
@@ -201,7 +201,7 @@ def test_a_holder_who_asks_again_heals_a_server_whose_keeper_was_killed(homes):
     server = hold(homes())
     remember(server.parameters, "kept")
     kill(*keepers(server.place.home))
-    assert eventually(lambda: not servers(server.place.home), within=10), "the server must not outlive its keeper"
+    assert eventually(lambda: not servers(server.place.home), within=30), "the server must not outlive its keeper"
     server.ensure()
     assert remembered(server.parameters) == ["kept"]
     server.release()
@@ -232,7 +232,7 @@ def test_orphans_deep_in_a_statement_do_not_hinder_the_next_server(homes):
     busy = subprocess.Popen([sys.executable, "-c", code, json.dumps(parameters), statement], stderr=subprocess.DEVNULL)
     with psycopg.connect(**parameters, autocommit=True) as watch:
         running = f"SELECT count(*) FROM pg_stat_activity WHERE query = '{statement}' AND state = 'active'"
-        assert eventually(lambda: watch.execute(running).fetchone() == (1,), within=10)
+        assert eventually(lambda: watch.execute(running).fetchone() == (1,), within=30)
     postmaster, _ = Place(home).status()
     kill(*keepers(home), postmaster)
     holder.kill()
@@ -290,7 +290,7 @@ def test_two_homes_never_touch(homes):
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
         psycopg.connect(**{**first.parameters, "password": second.parameters["password"]})
     first.release()
-    assert stopped(first.place.home, within=5)
+    assert stopped(first.place.home, within=30)
     assert remembered(second.parameters) == ["second"]
     second.release()
 
@@ -326,7 +326,7 @@ def test_the_log_never_quotes_a_row(homes):
             with pytest.raises(psycopg.DatabaseError, match="13800138000"):
                 connection.execute(statement)
     server.release()
-    assert stopped(server.place.home, within=5)
+    assert stopped(server.place.home, within=30)
     assert "13800138000" not in server.place.server_log.read_text() + server.place.keeper_log.read_text()
 
 
@@ -348,7 +348,7 @@ def test_a_lost_password_is_made_anew(homes):
     remember(server.parameters, "kept")
     former = server.parameters["password"]
     server.release()
-    assert stopped(server.place.home, within=5)
+    assert stopped(server.place.home, within=30)
     server.place.password_file.unlink()
     server = hold(server.place.home)
     assert server.parameters["password"] != former
@@ -378,7 +378,7 @@ def test_a_removed_home_ends_its_server(homes):
     home = homes()
     server = hold(home)
     shutil.rmtree(home)
-    assert stopped(home, within=10)
+    assert stopped(home, within=30)
     server.release()
 
 
@@ -388,7 +388,7 @@ def test_a_server_that_cannot_start_says_why(homes):
     began = time.monotonic()
     with pytest.raises(StartFailed, match="plenty") as failure:
         hold(home)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45
     assert "没有启动" in failure.value.zh
     assert "did not start" in failure.value.en
 
@@ -483,7 +483,7 @@ def test_root_without_namespaces_runs_the_server_as_a_system_user(homes, tmp_pat
     assert whose(servers(home)) == {61234}
     assert (stat.S_IMODE(home.stat().st_mode), home.stat().st_uid) == (0o700, 0), "no folder above the cluster changed"
     holder.let_go()
-    assert stopped(home, within=10)
+    assert stopped(home, within=30)
     server = hold(home)
     assert remembered(server.parameters) == ["kept"], "whose cluster it is runs it, also when namespaces are allowed again"
     server.release()

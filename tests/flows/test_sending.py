@@ -55,7 +55,7 @@ def sender(tmp_path: Path) -> Iterator[Sender]:
 
 def wait_for(answer: Callable[[], int]) -> int:
     """PostgreSQL drops the lock of a connection a moment after it ended."""
-    for _ in range(100):
+    for _ in range(1200):
         if found := answer():
             return found
         time.sleep(0.05)

@@ -16,7 +16,6 @@ from tests.flows.browser import ROOT, Desk, Witness, chromium, number, sit_down,
 from tests.flows.strategy_story import MODEL
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 
 PAGES = {
     "list": "/strategies/",

@@ -312,9 +312,9 @@ def split(count: int, chance: random.Random) -> tuple[dict[str, str], list[list[
 @pytest.mark.parametrize("policy", ["UNIQUE", "FIRST", "ANY"])
 def test_two_hundred_rules_over_twelve_inputs_take_seconds(policy):
     inputs, rules = split(200, random.Random(3))
-    started = time.monotonic()
+    started = time.process_time()
     assert findings(one_table(policy, inputs, rules)) == PROVED
     del rules[17]
     (gap,) = findings(one_table(policy, inputs, rules))["gaps"]
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
     assert decide(one_table(policy, inputs, rules), **gap).rules == ()
