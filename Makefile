@@ -54,7 +54,7 @@ demo: setup  ## a made-up bank, worked through night by night, and its site (DEM
 
 NAME ?= night
 
-bench: setup  ## measure on this machine: NAME=night (ARGS="--accounts 1000000"), gate, strategy, recovery, sms, mail or letters
+bench: setup  ## measure on this machine: NAME=night (ARGS="--accounts 1000000"), gate, worklist, strategy, recovery, sms, mail or letters
 	@$(BIN)/python bench/$(NAME).py $(ARGS)
 
 # --- Judging it ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse
 from tests.flows import outgoing
 from tests.records import desk
 from tests.records.desk import MORNING
@@ -94,19 +95,19 @@ def test_a_worklist_without_work_says_so_and_one_with_work_says_how_much(collect
 def test_the_next_case_opens_and_is_held(collector: Client, unnamed: None) -> None:
     work("C1", 10)
     work("C2", 20)
-    assert collector.post("/work/next/").headers["Location"] == "/cases/C2/"
+    assert collector.post(reverse("work_next")).headers["Location"] == "/cases/C2/"
     assert WorkItem.objects.get(pk="C2").leased_by == "wang"
-    assert collector.get("/work/next/").status_code == 405
+    assert collector.get(reverse("work_next")).status_code == 405
 
 
 def test_where_there_is_no_case_the_worklist_says_so(collector: Client, unnamed: None) -> None:
-    answer = collector.post("/work/next/", follow=True)
+    answer = collector.post(reverse("work_next"), follow=True)
     assert "There is no case for you" in text(answer)
 
 
 def test_the_card_says_why_this_case_and_its_forms_are_answered_in_place(collector: Client, unnamed: None) -> None:
     work("C1", 12345, best_hour=19)
-    collector.post("/work/next/")
+    collector.post(reverse("work_next"))
     told = text(collector.get("/worklist/card/C1/"))
     for words in ("Wanted by the strategy", "123.45", "19:00", "yours for 20 minutes", "Call Permitted."):
         assert words in told, words
@@ -140,11 +141,11 @@ def test_work_is_counted_then_moved_then_moved_back(supervisor: Client, unnamed:
         work(f"C{number}")
     work("C9", queue="senior")
     li = Staff.objects.create(username="li", role="collector")
-    assert "3 cases would be moved" in text(supervisor.get("/work/queues/preview/?queue=desk"))
-    moved = supervisor.post("/work/queues/move/", {"queue": "desk", "to_person": str(li.pk)}, follow=True)
+    assert "3 cases would be moved" in text(supervisor.get(reverse("work_preview") + "?queue=desk"))
+    moved = supervisor.post(reverse("work_reassign"), {"queue": "desk", "to_person": str(li.pk)}, follow=True)
     assert "3 cases were moved." in text(moved)
     assert set(WorkItem.objects.filter(assigned_to="li").values_list("pk", flat=True)) == {"C0", "C1", "C2"}
-    undone = supervisor.post(f"/work/queues/move/{Reassignment.objects.get().pk}/undo/", follow=True)
+    undone = supervisor.post(reverse("work_undo", args=[Reassignment.objects.get().pk]), follow=True)
     assert "3 cases were moved back." in text(undone)
     assert not WorkItem.objects.exclude(assigned_to="").exists()
 
@@ -153,26 +154,28 @@ def test_the_queues_are_filtered_by_the_address_and_told_as_csv(supervisor: Clie
     work("C1", 10)
     work("C2", 900_00)
     work("C3", 10, queue="senior", due_at=MORNING - timedelta(hours=1))
-    assert re.findall(r'href="/cases/(C\d)/"', supervisor.get("/work/queues/?kind=overdue").content.decode()) == ["C3"]
-    assert re.findall(r'href="/cases/(C\d)/"', supervisor.get("/work/queues/?least=500&currency=CNY").content.decode()) == [
-        "C2"
+    assert re.findall(r'href="/cases/(C\d)/"', supervisor.get(reverse("work_queues") + "?kind=overdue").content.decode()) == [
+        "C3"
     ]
-    rows = b"".join(supervisor.get("/work/queues/worklist.csv?queue=desk")).decode().splitlines()  # type: ignore[arg-type]
+    assert re.findall(
+        r'href="/cases/(C\d)/"', supervisor.get(reverse("work_queues") + "?least=500&currency=CNY").content.decode()
+    ) == ["C2"]
+    rows = b"".join(supervisor.get(reverse("work_csv") + "?queue=desk")).decode().splitlines()  # type: ignore[arg-type]
     assert [row.split(",")[0] for row in rows[1:]] == ["C1", "C2"]
     assert "900.00" in rows[2]
-    assert "No open work is like that" in text(supervisor.get("/work/queues/?team=nobody"))
+    assert "No open work is like that" in text(supervisor.get(reverse("work_queues") + "?team=nobody"))
 
 
 def test_who_does_not_supervise_does_not_see_the_queues_and_who_does_not_work_has_no_worklist(
     client: Client, unnamed: None
 ) -> None:
     signed_in(client, "wang", "collector")
-    assert [client.get(f"/work/queues/{each}").status_code for each in ("", "preview/", "worklist.csv")] == [403] * 3
-    assert client.post("/work/queues/move/", {}).status_code == 403
-    assert client.post(f"/work/queues/move/{uuid4()}/undo/").status_code == 403
+    assert [client.get(reverse(each)).status_code for each in ("work_queues", "work_preview", "work_csv")] == [403] * 3
+    assert client.post(reverse("work_reassign"), {}).status_code == 403
+    assert client.post(reverse("work_undo", args=[uuid4()])).status_code == 403
     signed_in(client, "reader", "auditor")
     assert [client.get(each).status_code for each in ("/work/", "/desk/")] == [403] * 2
-    assert client.post("/work/next/").status_code == 403
+    assert client.post(reverse("work_next")).status_code == 403
 
 
 def test_queues_that_cannot_be_read_are_told_with_what_to_do(collector: Client, unnamed: None, home: Path) -> None:

@@ -30,12 +30,10 @@ def worklist(as_json: AsJson = False) -> None:
     tongue = "zh" if chinese() else "en"
     rows = [
         (told[each.queue].title(tongue) if each.queue in told else each.queue, each.open, each.ready, each.waiting, each.held, each.due,
-         each.overdue, each.assigned, f"{each.oldest:%Y-%m-%d %H:%M}" if each.oldest else "")
+         each.overdue, f"{each.oldest:%m-%d %H:%M}Z" if each.oldest else "")
         for each in shown
     ]  # fmt: skip
-    console().print(
-        table("", ("queue", "open", "ready", "not yet", "held", "due", "overdue", "assigned", "oldest (UTC)"), rows)
-    )
+    console().print(table("", ("queue", "open", "ready", "not yet", "held", "due", "overdue", "oldest"), rows))
 
 
 def _document(depth: Any) -> dict[str, Any]:

@@ -25,8 +25,13 @@ from anhuan.acts import desk
 from anhuan.acts import law as laws
 from anhuan.acts.customer import Held
 from anhuan.acts.dispatch import Unfit
+from anhuan.acts.fitness import faults_of
+from anhuan.acts.proposal import as_attempt
+from anhuan.core import gate
 from anhuan.core.gate import Permit
+from anhuan.core.law import Law
 from anhuan.core.vocabulary import Channel, Purpose
+from anhuan.records import facts
 from anhuan.records.staff import Right, Staff
 from anhuan.records.worklist import WorkItem, WorkState
 from anhuan.rulebook import queues
@@ -270,9 +275,12 @@ def _opens(item: WorkItem, collector: Collector, at: datetime) -> datetime | Non
     told = collector.queues.get(item.queue)
     if told is not None and told.special:
         return None
+    law = laws.in_force(at)
     wanted = item.channel if item.follow_up_at is None and item.channel in set(Channel) else ""
+    if wanted and _permitted(item, law, at):
+        return None
     opens: list[datetime] = []
-    for attempt, preview in desk.previews(item.customer_id, law=laws.in_force(at), at=at):
+    for attempt, preview in desk.previews(item.customer_id, law=law, at=at):
         if isinstance(preview, Unfit) or attempt.purpose is not Purpose.COLLECT or (wanted and attempt.channel != wanted):
             continue
         if isinstance(preview.verdict, Permit):
@@ -280,6 +288,13 @@ def _opens(item: WorkItem, collector: Collector, at: datetime) -> datetime | Non
         if preview.opens_at is not None:
             opens.append(preview.opens_at)
     return min(opens, default=at + AGAIN)
+
+
+def _permitted(item: WorkItem, law: Law, at: datetime) -> bool:
+    """Whether the gate permits what is wanted at her best point: one question, and mostly the only one."""
+    known = facts.known_of(item.customer_id, at=at, since=at - facts.reach(law))
+    attempt = as_attempt(item.channel, desk.overdue(item.customer_id, known), item.account_id, known.facts)
+    return not faults_of(attempt, known, at) and isinstance(gate.check(attempt, known.facts, law, at), Permit)
 
 
 # --- the lease ----------------------------------------------------------------------------------------------------
