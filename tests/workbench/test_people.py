@@ -12,7 +12,7 @@ import pytest
 from django.db import InternalError, connection, transaction
 from django.db.utils import ProgrammingError
 from django.test import Client
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from tests.records.delivered import AT
 
 from anhuan import clock
@@ -26,6 +26,8 @@ from anhuan.records.events import HOUSE, Event
 from anhuan.records.staff import Staff, Team
 from anhuan.records.viewing import Viewing
 from anhuan.records.worklist import WorkItem, WorkState
+from anhuan.workbench import words
+from anhuan.workbench.viewings import PARTS
 
 pytestmark = pytest.mark.django_db
 
@@ -244,6 +246,16 @@ def test_a_case_that_may_not_be_seen_looks_as_if_there_were_none(client: Client)
     assert not Viewing.objects.exists()
 
 
+def test_every_page_that_keeps_looks_has_its_word_and_every_part_is_one() -> None:
+    of_one = {
+        pattern.name
+        for pattern in get_resolver("anhuan.workbench.urls").url_patterns
+        if "case_id" in pattern.pattern.converters
+    }
+    assert of_one - set(words.LABELS["page"]) == set()
+    assert set(PARTS) <= of_one
+
+
 # --- Looks
 
 
@@ -270,6 +282,9 @@ def test_looks_are_read_by_compliance_and_audit_and_exported(client: Client) -> 
     client.force_login(Staff.objects.get(username="auditor"))
     page = client.get(reverse("viewings"), {"by": "zhao"}).content.decode()
     assert "She called in" in page
+    viewing.keep(["C1"], page="gate", at=clock.now(), by="wang")
+    main = [client.get(reverse("viewings"), query).content.decode().split("<tbody>")[1] for query in ({}, {"whole": "1"})]
+    assert [text.count("<tr>") for text in main] == [3, 2], "the parts of a page can be left out"
     assert wang.username not in page.split("<main")[1].split("</form>")[1]
     text = b"".join(client.get(reverse("viewings_csv"), {"clear": "1"}).streaming_content).decode("utf-8-sig")
     assert [(row["by"], row["page"], row["clear"]) for row in csv.DictReader(io.StringIO(text))] == [("zhao", "reveal", "1")]

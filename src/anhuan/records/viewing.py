@@ -46,6 +46,7 @@ class Asked:
     customer_id: str = ""
     page: str = ""
     clear: bool = False
+    leave_out: tuple[str, ...] = ()  # pages; a look in clear is never left out
 
 
 def viewings(asked: Asked, *, before: int | None = None) -> QuerySet[Viewing]:
@@ -54,7 +55,8 @@ def viewings(asked: Asked, *, before: int | None = None) -> QuerySet[Viewing]:
         "at__gte": asked.since, "at__lt": asked.until, "by": asked.by, "customer_id": asked.customer_id, "page": asked.page,
         "clear": asked.clear or None, "id__lt": before,
     }  # fmt: skip
-    return Viewing.objects.filter(**{name: value for name, value in wanted.items() if value not in (None, "")}).order_by("-id")
+    found = Viewing.objects.filter(**{name: value for name, value in wanted.items() if value not in (None, "")}).order_by("-id")
+    return found.exclude(page__in=asked.leave_out, clear=False) if asked.leave_out else found
 
 
 def in_batches(asked: Asked, *, limit: int, batch: int = 2000) -> Iterator[Viewing]:

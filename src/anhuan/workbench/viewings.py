@@ -21,12 +21,15 @@ from anhuan.workbench.frame import page, reader
 
 SHOWN = 100
 ON_CASE = 30
+# What a case page asks for by itself, right after it was opened.
+PARTS = ("gate", "messages", "viewings_of", "timeline", "work_card", "plan_card", "payment_card", "matter_card")
 
 
 def _asked(request: HttpRequest, period: Period) -> Asked:
     told = {name: request.GET.get(name, "").strip()[:150] for name in ("by", "customer_id", "page")}
     since, until = period.instants
-    return Asked(since=since, until=until, clear=request.GET.get("clear") == "1", **told)
+    leave_out = PARTS if request.GET.get("whole") == "1" else ()
+    return Asked(since=since, until=until, clear=request.GET.get("clear") == "1", leave_out=leave_out, **told)
 
 
 @page
@@ -39,7 +42,10 @@ def viewings(request: HttpRequest) -> HttpResponse:
     asked = _asked(request, period)
     before = request.GET.get("before", "")
     rows = list(found(asked, before=int(before) if before.isdigit() and len(before) < 19 else None)[: SHOWN + 1])
-    query = period.query(by=asked.by, customer_id=asked.customer_id, page=asked.page, clear="1" if asked.clear else "")
+    query = period.query(
+        by=asked.by, customer_id=asked.customer_id, page=asked.page, clear="1" if asked.clear else "",
+        whole="1" if asked.leave_out else "",
+    )  # fmt: skip
     context = {
         "period": period, "asked": asked, "rows": rows[:SHOWN], "query": query,
         "next": rows[SHOWN - 1].pk if len(rows) > SHOWN else None,
@@ -66,6 +72,6 @@ def viewings_of(request: HttpRequest, case_id: str) -> HttpResponse:
     """The part of a case page that says who looked at it lately."""
     if not access.may_see_case(reader(request), case_id):
         raise Http404
-    rows = list(found(Asked(customer_id=case_id))[:ON_CASE])
+    rows = list(found(Asked(customer_id=case_id, leave_out=PARTS))[:ON_CASE])
     context = {"rows": rows, "may_watch": reader(request).may(Right.WATCH), "case_id": case_id}
     return render(request, "workbench/_viewings.html", context)
