@@ -30,6 +30,7 @@ from anhuan.records.night import Night
 from anhuan.records.payment import PaymentEntry
 
 _EXTRACT_LOCK = 0x616E6578
+_BATCH = 10_000
 
 
 @dataclass(frozen=True)
@@ -155,36 +156,40 @@ def _write(extract: Extract, file: _File, layout: Layout, folder: Path) -> dict[
     name = file.name + layout.suffix
     partial = folder / f".{name}.partial"
     with _opened(partial) as out:
-        for cells in _lines(extract, file):
+        for batch in _batches(extract, file):
             if rows:
                 for column in sums:
-                    sums[column] += int(cells[1 + file.columns.index(column)] or 0)
-            line = _line(cells, layout)
-            digest.update(line)
-            out.write(line)
-            rows += 1
+                    place = 1 + file.columns.index(column)
+                    sums[column] += sum(int(cells[place] or 0) for cells in batch)
+            data = _encoded(batch, layout)
+            digest.update(data)
+            out.write(data)
+            rows += len(batch)
         out.flush()
         os.fsync(out.fileno())
     partial.replace(folder / name)
     return {"name": name, "rows": rows - 1, "sha256": digest.hexdigest(), "sums": sums}
 
 
-def _lines(extract: Extract, file: _File) -> Iterator[list[str]]:
+def _batches(extract: Extract, file: _File) -> Iterator[list[list[str]]]:
     """The names of the columns, then every change as cells, in the order of changes."""
-    yield ["change", *file.columns]
+    yield [["change", *file.columns]]
     after = 0
     while True:
-        changes = list(Change.objects.filter(extract=extract, noun=file.noun, id__gt=after).order_by("id")[:20_000])
+        found = Change.objects.filter(extract=extract, noun=file.noun, id__gt=after).order_by("id")
+        changes = list(found.values_list("id", "row")[:_BATCH])
         if not changes:
             return
-        after = changes[-1].pk
-        for change, row in zip(changes, _completed(file.noun, changes), strict=True):
-            yield [str(change.pk), *(_cell(row.get(column)) for column in file.columns)]
+        after = changes[-1][0]
+        rows = _completed(file.noun, [row for _, row in changes])
+        yield [
+            [str(change), *(_cell(row.get(name)) for name in file.columns)]
+            for (change, _), row in zip(changes, rows, strict=True)
+        ]
 
 
-def _completed(noun: str, changes: Sequence[Change]) -> list[dict[str, Any]]:
+def _completed(noun: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of changes, with what the bank needs besides: the value of a contact point, the money of what was in suspense."""
-    rows = [dict(change.row) for change in changes]
     if noun == "contact_point":
         ring = identity.keyring()
         points = ContactPoint.objects.in_bulk({UUID(row["point_id"]) for row in rows})
@@ -210,16 +215,17 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return ";".join(map(str, value))
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _line(cells: Sequence[str], layout: Layout) -> bytes:
-    plain = [" ".join(cell.splitlines()) for cell in cells]
+def _encoded(batch: Sequence[Sequence[str]], layout: Layout) -> bytes:
+    """Lines of a file as its layout writes them."""
+    plain = [[cell if cell.isprintable() else " ".join(cell.splitlines()) for cell in cells] for cells in batch]
     if len(layout.separator) > 1:
-        text = layout.separator.join(cell.replace(layout.separator, " ") for cell in plain) + "\n"
+        text = "".join(layout.separator.join(cell.replace(layout.separator, " ") for cell in cells) + "\n" for cells in plain)
     else:
         made = io.StringIO()
-        csv.writer(made, delimiter=layout.separator, lineterminator="\n").writerow(plain)
+        csv.writer(made, delimiter=layout.separator, lineterminator="\n").writerows(plain)
         text = made.getvalue()
     return text.encode(layout.encoding)
 

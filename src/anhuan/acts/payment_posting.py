@@ -97,11 +97,23 @@ def take(
         taken.posted += entry.result == Result.POSTED
         taken.known += entry.result == Result.KNOWN
     Posting.objects.bulk_create(fresh)
-    PaymentEntry.objects.bulk_update(entries, ["result", "posting_id", "account_id", "how"])
+    _settle(entries)
     counted = [posting for posting in fresh if posting.state == PostingState.PROVISIONAL]
     allocate(counted)
     tell(counted, taken, event=event, at=at, by=by)
     return taken
+
+
+def _settle(entries: Sequence[PaymentEntry]) -> None:
+    """Write what became of each entry, in one statement."""
+    columns = zip(*((each.pk, str(each.result), each.posting_id, each.account_id, each.how) for each in entries), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE records_paymententry e SET result = u.result, posting_id = u.posting_id, account_id = u.account_id, how = u.how"
+            " FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[]) u (entry_id, result, posting_id, account_id, how)"
+            " WHERE e.entry_id = u.entry_id",
+            [list(column) for column in columns],
+        )
 
 
 def _posting(
