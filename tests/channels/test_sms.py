@@ -30,7 +30,7 @@ LONG = (
 
 
 def route(centre: MessageCentre, **told) -> Route:
-    quick = {"answer_within": 1.2, "reconnect_after": 0.1, "reconnect_at_most": 0.2, "connect_within": 3}
+    quick = {"answer_within": 0.7, "reconnect_after": 0.1, "reconnect_at_most": 0.2, "connect_within": 3}
     return Route(
         **{
             "host": "127.0.0.1",
