@@ -82,6 +82,7 @@ def test_five_failures_lock_a_user_out_from_that_address_and_the_page_says_until
     said = re.search(r"until (\d{4}-\d\d-\d\d \d\d:\d\d)", locked.content.decode())
     assert said
     assert knock(client).status_code == 429, "the right password comes too late"
+    assert Event.objects.get(kind="staff.locked_out").body == {"username": "wang"}
     assert "_auth_user_id" not in client.session
     assert knock(Client(), REMOTE_ADDR="10.9.9.9").status_code == 302, "who guesses elsewhere keeps nobody from her desk"
     AccessAttempt.objects.update(attempt_time=AccessAttempt.objects.get().attempt_time - timedelta(minutes=16))

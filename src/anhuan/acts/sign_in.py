@@ -79,6 +79,13 @@ def _end(which: Q, *, why: str, at: datetime, by: str) -> int:
     return len(open_ones)
 
 
+def locked_out(username: str, *, at: datetime) -> None:
+    """Somebody failed to sign in too often. Leaves `staff.locked_out`, unless nobody has that name: it may be a password."""
+    if Staff.objects.filter(username=username).exists():
+        with transaction.atomic():
+            events.append(chain=events.HOUSE, kind="staff.locked_out", body={"username": username}, at=at, by="system:door")
+
+
 # --- the second factor --------------------------------------------------------------------------------------------
 
 

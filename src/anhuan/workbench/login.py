@@ -144,6 +144,12 @@ def locked_out(request: HttpRequest, _response: HttpResponse | None, credentials
     return render(request, "workbench/login.html", context, status=429)
 
 
+def remember_lock_out(request: HttpRequest, username: str | None, **_told: Any) -> None:
+    """Leave an event when somebody is locked out; knocking on while it lasts leaves no more."""
+    if getattr(request, "axes_failures_since_start", None):
+        acts.locked_out(username or "", at=clock.now())
+
+
 def remember_language(response: HttpResponse, language: str) -> None:
     """Keep the language of the pages in the cookie Django reads it from."""
     response.set_cookie(
