@@ -27,7 +27,9 @@ from anhuan.records.circumstance import Circumstance, PersonFinding, PointFindin
 from anhuan.records.consent import CeaseNotice, OptOut
 from anhuan.records.contact import Contact, Refusal
 from anhuan.records.customer import ContactPoint
+from anhuan.records.dispute import Dispute, DisputeKind
 from anhuan.records.events import Event
+from anhuan.records.hardship import Hardship, HardshipKind
 from anhuan.records.hold import Hold
 from anhuan.records.identity import Said
 from anhuan.records.note import KeptFor, Note, NoteKind
@@ -253,6 +255,25 @@ def test_what_stops_collection_does_so_with_the_wrap_up(result: str, kind: HoldK
     assert Hold.objects.get().kind == kind
     again = calls.begin(WHO, point_id=call.point_id, way=Way.BY_HAND, law=LAW, at=MORNING, by=BY)  # type: ignore[arg-type]
     assert isinstance(again, Refused)
+
+
+def test_a_dispute_is_registered_with_the_wrap_up() -> None:
+    finished(verified(), "DIS", fields={"dispute_kind": "amount"})
+    assert Dispute.objects.get().kind == "amount"
+    assert Hold.objects.get().kind == HoldKind.DISPUTE
+
+
+def test_hardship_is_registered_with_its_cause() -> None:
+    finished(verified(), "HRD", fields={"hardship_kind": "income"})
+    assert Hardship.objects.get().kind == "income"
+
+
+def test_what_may_be_chosen_is_what_the_rooms_know_and_has_a_digit() -> None:
+    fields = codes.book().fields
+    for name, kinds in (("dispute_kind", DisputeKind), ("hardship_kind", HardshipKind)):
+        chosen = {value for value, *_ in fields[name].choices}
+        assert chosen <= set(kinds)
+        assert len(chosen) <= 9
 
 
 def test_death_incapacity_and_a_lawyer_are_learnt() -> None:

@@ -131,7 +131,7 @@ def _replies(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noq
 
 def _refusals(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
     for refusal in Refusal.objects.filter(asked.upto("at"), customer_id=asked.customer_id).order_by("-at")[:length]:
-        reason = next(iter(refusal.reasons), {})
+        reason: dict[str, str] = next(iter(refusal.reasons), {})
         sentence = reason.get("message_zh" if _chinese() else "message_en", "")
         channel, party = words.label("channel", refusal.channel), words.label("party", refusal.party)
         actor = "us" if refusal.actor == BANK else "agency"

@@ -19,8 +19,8 @@ CREATE TRIGGER call_stays BEFORE UPDATE OR DELETE ON records_call FOR EACH ROW W
 CLOSED_MAY_CHANGE = "DROP TRIGGER call_stays ON records_call; DROP FUNCTION records_call_stays();"
 
 
-def _text(length: int, **told: bool) -> models.CharField:
-    return models.CharField(max_length=length, **told)
+def _text(length: int, *, blank: bool = False) -> models.CharField:
+    return models.CharField(max_length=length, blank=blank)
 
 
 class Migration(migrations.Migration):
