@@ -147,7 +147,7 @@ def check_convergence(plan: list[list[tuple[int, int, bool]]], disturbed: list[t
 mixtures = given(plan=st.lists(one_night, min_size=NIGHTS, max_size=NIGHTS), disturbed=disturbances)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @mixtures
 def test_any_mixture_of_redeliveries_kills_and_reruns_ends_as_the_undisturbed_book(
     plan: list[list[tuple[int, int, bool]]], disturbed: list[tuple[int, int | None]]
