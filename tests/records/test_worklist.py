@@ -15,6 +15,7 @@ from tests.records.desk import BY, MORNING
 from anhuan.acts import hold, law, worklist
 from anhuan.core.vocabulary import HoldKind
 from anhuan.portfolio.feed import Sentence
+from anhuan.records import access
 from anhuan.records.account import Account
 from anhuan.records.case import Case, CaseFigures
 from anhuan.records.contact import Contact
@@ -289,6 +290,24 @@ def test_nobody_is_given_a_case_that_may_not_be_contacted_now_and_it_comes_when_
     assert night < item.not_before <= MORNING + 24 * HOUR
     assert taken(at=item.not_before - MINUTE) is None
     assert taken(at=item.not_before) == "C1"
+
+
+def test_a_case_with_an_agency_that_is_wanted_in_house_is_opened_to_whoever_it_is_handed_to() -> None:
+    laid_out(C1=10)
+    CaseFigures.objects.create(
+        case_id="C1", bucket=4, days_past_due=100, currency="CNY", past_due_amount_minor=1, balance_total_minor=1, accounts=1,
+        overdue_accounts=1, missing_accounts=0, other_currencies=0, placed_with="agency",
+    )  # fmt: skip
+    collector()
+    assert not access.may_see_case(seen_by("wang"), "C1")
+    assert taken() == "C1"
+    assert access.may_see_case(seen_by("wang"), "C1")
+
+
+def seen_by(username: str) -> Staff:
+    staff = Staff.objects.get(username=username)
+    staff.looks_at = MORNING + MINUTE
+    return staff
 
 
 def test_the_gate_is_asked_of_a_bounded_number_of_cases() -> None:

@@ -21,7 +21,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
-from anhuan.acts import desk
+from anhuan.acts import desk, grant
 from anhuan.acts import law as laws
 from anhuan.acts.customer import Held
 from anhuan.acts.dispatch import Unfit
@@ -32,6 +32,7 @@ from anhuan.core.gate import Permit
 from anhuan.core.law import Law
 from anhuan.core.vocabulary import Channel, Purpose
 from anhuan.records import facts
+from anhuan.records.case import CaseFigures
 from anhuan.records.staff import Right, Staff
 from anhuan.records.worklist import WorkItem, WorkState
 from anhuan.rulebook import queues
@@ -43,6 +44,8 @@ TRIES = 8
 """How many cases the gate is asked about for one that is handed out."""
 OLDEST_EVERY = 10
 """Every so many takes of a queue the one that has waited longest is taken, whatever it is worth: nobody waits for ever."""
+OPENED = timedelta(days=1)
+"""For how long a case that is with an agency is opened to whoever it was handed to."""
 FORSAKEN = timedelta(hours=1)
 """A follow-up its own person lets wait longer than this goes to whoever serves its queue."""
 AGAIN = timedelta(days=1)
@@ -98,6 +101,7 @@ def take(by: str, *, at: datetime) -> WorkItem | None:
         for tried, item in enumerate(_candidates(cursor, collector, at), start=1):
             opens_at = _opens(item, collector, at)
             if opens_at is None:
+                _open_to(item, by, at)
                 return _lease(cursor, item, by, at)
             WorkItem.objects.filter(pk=item.pk).update(not_before=opens_at, gate_tries=min(item.gate_tries + 1, 999))
             if tried == TRIES:
@@ -325,6 +329,12 @@ def _lease(cursor: Cursor, item: WorkItem, by: str, at: datetime) -> WorkItem:
     }  # fmt: skip
     cursor.execute(_LEASE, told, prepare=True)
     return item
+
+
+def _open_to(item: WorkItem, by: str, at: datetime) -> None:
+    """A case with an agency, which the strategy wants somebody of the house to work on all the same, is opened to her."""
+    if CaseFigures.objects.filter(pk=item.customer_id).exclude(placed_with="").exists():
+        grant.give(item.customer_id, by, why="handed out by the worklist", until=at + OPENED, at=at, by=by)
 
 
 def remember(customer: Held, kind: str, item: WorkItem, **body: Any) -> None:
