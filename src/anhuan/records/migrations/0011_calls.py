@@ -19,7 +19,7 @@ CREATE TRIGGER call_stays BEFORE UPDATE OR DELETE ON records_call FOR EACH ROW W
 CLOSED_MAY_CHANGE = "DROP TRIGGER call_stays ON records_call; DROP FUNCTION records_call_stays();"
 
 
-def _text(length: int, *, blank: bool = False) -> models.CharField:
+def _text(length: int, *, blank: bool = False) -> models.CharField[str, str]:
     return models.CharField(max_length=length, blank=blank)
 
 
