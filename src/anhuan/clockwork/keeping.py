@@ -1,4 +1,4 @@
-"""The keeper: on its own, every hour, what is kept too long is destroyed. Joins the act with the folders `channels.yaml` names."""
+"""The keeper: every hour, on its own, destroys what is kept too long, looks at people too; joins acts and `channels.yaml`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from anhuan import clock
-from anhuan.acts import law, retention
+from anhuan.acts import law, retention, viewing
 from anhuan.acts.dispatch import carriers
 from anhuan.acts.retention import Swept
 from anhuan.core.vocabulary import Channel
@@ -24,6 +24,8 @@ def sweep(home: Path, *, by: str, dry_run: bool = False) -> Swept:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         if not cursor.fetchone()[0]:
             return Swept()
+    if not dry_run:
+        viewing.clear_old(at=at, by=by)
     return retention.sweep(
         recordings=told.get(Channel.CALL, {}).get("recordings"), spool=told.get(Channel.LETTER, {}).get("spool"),
         packs=law.in_force(at).packs, at=at, by=by, dry_run=dry_run,
