@@ -34,7 +34,12 @@
 
   function act(keys) {
     const marked = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === keys);
-    if (marked) return marked.click(), true;
+    if (marked) {
+      marked.click();
+      const unfolded = marked.matches("summary") && marked.parentElement.querySelector("input:not([type=hidden]), select, textarea");
+      if (unfolded && marked.parentElement.open) unfolded.focus();
+      return true;
+    }
     const acts = {
       "/": () => document.querySelector("[data-key-focus]"),
       "f": () => document.querySelector("[data-filters] input:not([type=hidden]), [data-filters] select"),
