@@ -174,7 +174,7 @@ def test_beyond_authority_a_second_person_decides_and_never_whoever_asked() -> N
     plan.cancel(one.plan_id, why="customer", at=MORNING, by="chen")
     two = proposed(TWENTY)
     asked = Approval.objects.get(decision="")
-    assert (two.state, asked.told["roles"]) == ("proposed", ["senior", "supervisor"])
+    assert (two.state, asked.told["roles"]) == ("proposed", ["supervisor"])
     assert codes(plan.agree(two.plan_id, consent="written", evidence="paper", at=MORNING, by="lin")) == {"out_of_turn"}
     assert codes(deciding.approve(asked.pk, at=MORNING, by="lin")) == {"same_person"}
     assert codes(deciding.approve(asked.pk, at=MORNING, by="wang")) == {"may_not"}

@@ -6,7 +6,7 @@ decision: `acts.deciding` carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,12 @@ from anhuan.acts.agreeing import fault
 from anhuan.acts.customer import Held
 from anhuan.records.attempt import Fault
 from anhuan.records.plan import Approval, Decision
-from anhuan.records.staff import Right, Staff
+from anhuan.records.staff import Right, Staff, roles_that_may
+
+
+def deciders(roles: Sequence[str]) -> list[str]:
+    """Those of the roles a policy names, in its order, whose people may be the second at all."""
+    return [role for role in roles if role in roles_that_may(Right.GRANT)]
 
 
 def want(customer: Held, what: str, subject_id: UUID, *, told: Mapping[str, Any], why: str) -> Approval:

@@ -80,7 +80,7 @@ def propose(
             return faults
         plan = _written(customer, asked, offer)
         if not note(offer, staff.role).alone:
-            shown = {"roles": list(offer.grantable_by), "rule": offer.rule, "role": staff.role, **_summary(plan)}
+            shown = {"roles": approval.deciders(offer.grantable_by), "rule": offer.rule, "role": staff.role, **_summary(plan)}
             approval.want(customer, plan.kind, plan.plan_id, told=shown, why=why)
         customer.remember(
             "plan.proposed", told(plan) | {"authority": plan.authority, "alone": plan.state == PlanState.APPROVED}
@@ -93,7 +93,7 @@ def _against(customer: Held, asked: Bargain, offer: Offer | None, staff: Staff) 
         yield fault("offer", "offer_gone")
     elif offer.kind not in KINDS:
         yield fault("offer", "kind_unfit")
-    elif not note(offer, staff.role).alone and not offer.grantable_by:
+    elif not note(offer, staff.role).alone and not approval.deciders(offer.grantable_by):
         yield fault("offer", "nobody_grants")
     if Plan.objects.filter(customer_id=customer.customer_id, currency=asked.debt.currency, state__in=PENDING).exists():
         yield fault("accounts", "plan_pending")
@@ -110,7 +110,7 @@ def _written(customer: Held, asked: Bargain, offer: Offer) -> Plan:
         currency=asked.debt.currency, kind=offer.kind, state=PlanState.APPROVED if alone else PlanState.PROPOSED,
         terms=document(offer.terms), facts=asked.facts() | {"offer": offer.id, "rule": offer.rule},
         composition=[{"account_id": each.account_id, **bargain.parts_of(each).document()} for each in asked.accounts],
-        policy=asked.policy.fingerprint, authority=staff.role if alone else offer.grantable_by[0],
+        policy=asked.policy.fingerprint, authority=staff.role if alone else approval.deciders(offer.grantable_by)[0],
         principal_minor=offer.terms.owed.total_minor, waived_minor=offer.terms.waived.total_minor, total_minor=offer.total_minor,
         effective_annual_rate=str(offer.effective_annual_rate), proposed_at=customer.at, proposed_by=customer.by,
         valid_until=min(day(customer.at) + STANDS_FOR, offer.terms.first_due), replaces=standing.plan_id if standing else None,

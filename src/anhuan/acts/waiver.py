@@ -57,17 +57,17 @@ def propose(
         rules = policy.in_force(on)
         row = rules.row(policy.product(account), Bucket(account.bucket), policy.grade(account), on)
         roles = _roles(row, Part(component), owed, before + amount_minor)
-        if not roles:
+        alone, second = staff.role in roles, approval.deciders(roles)
+        if not alone and not second:
             return [fault("amount_minor", "nobody_grants")]
-        alone = staff.role in roles
         waiver = Waiver.objects.create(
             waiver_id=uuid4(), customer_id=customer_id, account_id=account_id, currency=account.currency, component=component,
             amount_minor=amount_minor, reason=reason.strip()[:200], state=WaiverState.GRANTED if alone else WaiverState.PROPOSED,
-            plan=None, policy=rules.fingerprint, authority=staff.role if alone else roles[0], proposed_at=customer.at,
+            plan=None, policy=rules.fingerprint, authority=staff.role if alone else second[0], proposed_at=customer.at,
             proposed_by=by, granted_at=customer.at if alone else None, updated_at=customer.at,
         )  # fmt: skip
         if not alone:
-            told = {**_told(waiver), "roles": roles, "role": staff.role, "owed_minor": owed, "rule": row.id if row else ""}
+            told = {**_told(waiver), "roles": second, "role": staff.role, "owed_minor": owed, "rule": row.id if row else ""}
             approval.want(customer, WHAT, waiver.waiver_id, told=told, why=reason)
         customer.remember("waiver.granted" if alone else "waiver.proposed", _told(waiver))
     return waiver

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import reswap, retarget
 
 from anhuan import clock
-from anhuan.acts import bargain, plan, promise, waiver
+from anhuan.acts import approval, bargain, plan, promise, waiver
 from anhuan.acts.agreeing import fault
 from anhuan.acts.bargain import Bargain
 from anhuan.core.plan.agreement import Kind
@@ -147,7 +147,7 @@ def _line(offer: Offer, role: str) -> Line:
     told = note(offer, role)
     load = None if offer.load is None else -int(-offer.load * 100 // 1)
     heaviest = max((row.payment_minor for row in offer.rows), default=0)
-    return Line(offer, told.alone, told.second, load, offer.effective_annual_rate, heaviest)
+    return Line(offer, told.alone, tuple(approval.deciders(told.second)), load, offer.effective_annual_rate, heaviest)
 
 
 # --- steps --------------------------------------------------------------------------------------------------------
