@@ -81,7 +81,7 @@ MATRIX: dict[str, Line] = {
     "hardship_act": post(404, Right.WORK, Right.DECIDE), "evidence": post(404, Right.WORK, Right.DECIDE),
     "dispute_letter": post(404, Right.WORK, Right.DECIDE),
     # --- promises, plans, approvals
-    "plans": get(), "plans_csv": get(), "plan_card": get(), "plan_offers": post(422, Right.WORK), "plan_act": post(404, Right.WORK),
+    "plans": get(), "plans_csv": get(), "plans_xlsx": get(), "plan_card": get(), "plan_offers": post(422, Right.WORK), "plan_act": post(404, Right.WORK),
     "plan": get(404), "plan_agreement": get(404), "plan_pdf": post(404, Right.REVEAL), "approvals": get(200, Right.GRANT),
     "approval_decide": post(404, Right.GRANT),
     # --- the worklist and the inbound desk

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,10 @@ def test_the_list_is_narrowed_and_exported() -> None:
     csv = b"".join(lin.get("/exports/plans.csv?of=plans").streaming_content).decode()
     assert str(one.pk) in csv
     assert csv.splitlines()[0].endswith("policy")
+    with zipfile.ZipFile(io.BytesIO(lin.get("/exports/plans.xlsx?of=plans").content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert str(one.pk) in sheet
+    assert f"<v>{one.total_minor}</v>" in sheet
 
 
 def test_a_waiver_alone_is_asked_on_the_card() -> None:

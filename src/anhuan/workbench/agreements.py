@@ -35,6 +35,7 @@ from anhuan.records.promise import Promise
 from anhuan.workbench.compliance import csv_response, day_of
 from anhuan.workbench.frame import may_reveal, page, reader, viewed
 from anhuan.workbench.happenings import told
+from anhuan.workbench.spreadsheet import xlsx_response
 
 PAGE = 100
 EXPORTED = 50_000
@@ -134,11 +135,12 @@ def seen(request: HttpRequest, rows: Iterable[Any]) -> list[Any]:
 
 @page
 @require_GET
-def export(request: HttpRequest) -> HttpResponseBase:
-    """The same as a file; money in minor units."""
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The same as a file, `csv` or `xlsx`; money in minor units."""
     asked = Asked.of(request)
     columns = NOUNS[asked.noun].columns
-    return csv_response(f"{asked.noun}-{timezone.localtime(clock.now()).date()}.csv", columns, _cells(request, asked, columns))
+    respond = xlsx_response if form == "xlsx" else csv_response
+    return respond(f"{asked.noun}-{timezone.localtime(clock.now()).date()}.{form}", columns, _cells(request, asked, columns))
 
 
 def _cells(request: HttpRequest, asked: Asked, columns: Sequence[str]) -> Iterator[list[Any]]:
