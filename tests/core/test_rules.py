@@ -229,3 +229,11 @@ def test_spacing_heeds_a_ringing_call_and_no_call_of_the_person():
     assert spaced.refuses(gate.Asked(wanted, facts(text), {}, at)) is None
     assert spaced.refuses(gate.Asked(wanted, facts(contact("2026-06-10 10:00")), {}, at)) is not None
     assert Spacing(5, frozenset({"bank"})).refuses(gate.Asked(wanted, facts(contact("2026-06-10 10:00")), {}, at)) is None
+
+
+def test_nobody_is_asked_for_what_may_be_paid():
+    known = facts(holds=(hold(HoldKind.PAYMENT_CHECK, "2026-06-01 10:00"),))
+    house = law("cn", "house")
+    assert set(reasons(ask(attempt(), known, under=house))) == {"house.hold_payment_check"}
+    assert ask(attempt(purpose=Purpose.RESPOND), known, under=house).permitted
+    assert ask(attempt(), facts(), under=house).permitted
