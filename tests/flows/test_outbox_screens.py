@@ -68,7 +68,7 @@ def test_the_phone_answers_and_the_case_shows_what_was_said_and_what_came_of_it(
     expect(page.locator("#message .said")).to_contain_text("325.06元")
     expect(page.locator("#message .receipts")).to_contain_text("taken by the next hand")
     page.reload()
-    expect(page.locator(".happenings")).to_contain_text("message")
+    expect(page.locator("#events")).to_contain_text("message")
 
 
 @pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.slow), "zh-hans"])

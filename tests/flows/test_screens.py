@@ -347,7 +347,7 @@ def test_a_look_in_clear_needs_a_reason_leaves_an_event_and_does_not_last(page: 
     assert person["id_number"] not in page.locator("#person").inner_text()
 
     page.get_by_role("button", name="Mask again").click()
-    expect(page.locator(".happenings li").first).to_contain_text("Customer called in")
+    expect(page.locator("#events li").first).to_contain_text("Customer called in")
     assert person["name"] not in page.content()
     event = desk.anhuan("case", "show", case, "--json")["events"][0]
     assert (event["kind"], event["by"]) == ("identity.revealed", "wang.operations")

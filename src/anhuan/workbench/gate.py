@@ -145,8 +145,9 @@ def strip(case_id: str, law: Law, now: datetime, *, known: Known, person: Person
 
 
 def _budget(channel: str, found: list[tuple[Preview, Button]], now: datetime) -> Budget:
-    def rank(each: tuple[Preview, Button]) -> tuple[bool, datetime]:
-        return each[0].verdict.permitted is False, each[0].opens_at or datetime.max.replace(tzinfo=now.tzinfo)
+    def rank(each: tuple[Preview, Button]) -> tuple[bool, datetime, bool]:
+        latest = datetime.max.replace(tzinfo=now.tzinfo)
+        return each[0].verdict.permitted is False, each[0].opens_at or latest, each[1].kind != "mobile"
 
     found = sorted(found, key=rank)
     best = found[0][0]
