@@ -156,7 +156,9 @@ def check(request: HttpRequest, call_id: UUID) -> HttpResponse:
     now, by = clock.now(), reader(request).get_username()
     context: dict[str, Any] = {"call": call, "name": identity.masked_names([call.customer_id]).get(call.customer_id, "")}
     if request.method == "POST" and not call.verified:
-        answers = {name.removeprefix("answer-"): str(value) for name, value in request.POST.items() if name.startswith("answer-")}
+        answers = {
+            name.removeprefix("answer-"): str(value) for name, value in request.POST.items() if name.startswith("answer-")
+        }
         checked = calls.check_identity(call_id, answers, at=now, by=by)
         context |= {"faults": checked} if isinstance(checked, list) else {"failed": not checked.passed, "left": checked.left}
         call.refresh_from_db()
