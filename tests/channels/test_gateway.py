@@ -9,6 +9,7 @@ import json
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.channels.contract import Loopback, Sent, TransportContract
@@ -16,7 +17,7 @@ from tests.channels.permits import AT, permit
 
 from anhuan.channels.gateway.signing import NotSigned, verified
 from anhuan.channels.gateway.transport import Account, Gateway, callback
-from anhuan.channels.transport import Delivery, Inbound, Message, Receipt
+from anhuan.channels.transport import Asked, Delivery, Inbound, Message, Receipt
 from anhuan.core.vocabulary import Channel
 
 SECRET = "a secret both sides know"
@@ -32,7 +33,7 @@ class Provider(ThreadingHTTPServer):
 
     def __init__(self, status: int = 200):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.status, self.sent, self.nonces = status, [], set()
+        self.status, self.sent, self.nonces, self.known = status, [], set(), {}
         Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -41,7 +42,9 @@ class Provider(ThreadingHTTPServer):
 
     def vouches(self, handler, body: bytes) -> bool:
         told = handler.headers
-        signed = "\n".join(("POST", handler.path, told["X-Timestamp"], told["X-Nonce"], hashlib.sha256(body).hexdigest()))
+        signed = "\n".join(
+            (handler.command, handler.path, told["X-Timestamp"], told["X-Nonce"], hashlib.sha256(body).hexdigest())
+        )
         expected = hmac.new(SECRET.encode(), signed.encode(), "sha256").hexdigest()
         fresh = told["X-Nonce"] not in self.nonces and abs(int(told["X-Timestamp"]) - AT.timestamp()) < 300
         self.nonces.add(told["X-Nonce"])
@@ -67,6 +70,15 @@ class _Handler(BaseHTTPRequestHandler):
             provider.sent.append(Sent(one["to"], one["text"]))
             results.append({"reference": one["reference"], "status": "taken", "id": f"g{len(provider.sent)}", "parts": 1})
         return self.answer(200, {"results": results})
+
+    def do_GET(self):
+        provider: Provider = self.server
+        if provider.status != 200 or not provider.vouches(self, b""):
+            return self.answer(provider.status if provider.status != 200 else 401, {})
+        asked = parse_qs(urlsplit(self.path).query)["reference"]
+        return self.answer(
+            200, {"results": [provider.known[one] | {"reference": one} for one in asked if one in provider.known]}
+        )
 
     def answer(self, status, told):
         body = json.dumps(told).encode()
@@ -154,6 +166,53 @@ def test_a_request_signed_with_another_secret_is_refused(provider):
 def test_an_address_that_would_show_people_to_others_is_refused(url):
     with pytest.raises(ValueError, match="gateway's address"):
         Account(url, "anhuan", SECRET)
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+DELIVERED = {"status": "delivered", "id": "g1", "at": AT.isoformat()}
+
+
+def told_of(provider, *attempts, **changes) -> list[Receipt]:
+    heard: list[Receipt] = []
+    transport = gateway(provider, **changes)
+    transport.listen(heard.append)
+    with transport:
+        transport.ask(Asked(attempt, PHONE) for attempt in attempts)
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("known", "receipt"),
+    [
+        (DELIVERED, Receipt("a1", Delivery.DELIVERED, "gateway", references=("g1",), at=AT)),
+        ({"status": "not_delivered", "id": "g1", "code": "absent"}, Receipt("a1", Delivery.NOT_DELIVERED, "absent", references=("g1",))),
+        ({"status": "taken", "id": "g1", "parts": 2}, Receipt("a1", Delivery.TAKEN, references=("g1",), parts=2)),
+        ({"status": "refused", "code": "full"}, Receipt("a1", Delivery.FAILED, "full", nothing_left=True)),
+    ],
+)  # fmt: skip
+def test_a_gateway_is_asked_by_our_reference_what_became_of_a_message(provider, known, receipt):
+    provider.known["a1"] = known
+    assert told_of(provider, "a1", "never heard of") == [receipt]
+    assert provider.sent == []
+
+
+def test_many_are_asked_about_in_requests_of_a_batch_each(provider):
+    provider.known |= {f"a/{number}&b": DELIVERED for number in range(5)}
+    assert [one.attempt_id for one in told_of(provider, *provider.known, batch=2)] == list(provider.known)
+    assert len(provider.nonces) == 3
+
+
+@pytest.mark.parametrize("known", [{}, {"status": "lost"}, {"status": "taken"}, {"status": "delivered"}])
+def test_an_answer_that_says_nothing_leaves_a_message_unknown(provider, known):
+    provider.known["a1"] = known
+    assert told_of(provider, "a1") == []
+
+
+@pytest.mark.parametrize(("status", "changes"), [(503, {}), (302, {}), (200, {"secret": "guessed"})])
+def test_a_question_that_is_not_answered_changes_nothing(provider, status, changes):
+    provider.known["a1"], provider.status = DELIVERED, status
+    assert told_of(provider, "a1", **changes) == []
 
 
 # --- callbacks ------------------------------------------------------------------------------------------------------

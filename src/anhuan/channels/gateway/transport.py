@@ -1,4 +1,5 @@
-"""An HTTP gateway as a transport: one signed POST for a batch, an answer for each message, callbacks for what comes later.
+"""An HTTP gateway as a transport: one signed POST for a batch, an answer for each message, callbacks for what comes later, and a
+signed GET for what nobody has told.
 
 Knows what an HTTP answer proves: before the request was written nothing left; a refusal (4xx) took nothing; anything else that
 is no answer to the batch, a 5xx or a broken connection, leaves every message of it unknown. Redirects are not followed, for a
@@ -10,16 +11,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ssl import create_default_context
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, ClassVar
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from anhuan.channels.gateway.signing import signed_headers
-from anhuan.channels.transport import Delivery, Inbound, Message, Receipt, Transport
+from anhuan.channels.transport import Asked, Delivery, Inbound, Message, Receipt, Transport
 from anhuan.core.gate import Permit
 from anhuan.core.vocabulary import Channel
 
@@ -54,6 +55,7 @@ class Gateway(Transport):
     """A session with one gateway, on one connection that is made anew when it broke."""
 
     channels = frozenset({Channel.SMS})
+    asks: ClassVar = True
 
     def __init__(self, account: Account, *, clock: Callable[[], datetime]) -> None:
         super().__init__()
@@ -72,14 +74,37 @@ class Gateway(Transport):
 
     def _post(self, messages: Mapping[str, Message]) -> Iterator[Receipt]:
         """One request; a receipt for each message, whatever the answer."""
-        parts = urlsplit(self._account.url)
-        path = f"{parts.path.rstrip('/')}/messages"
         body = json.dumps(
             {"sender": self._account.sender, "messages": [_written(attempt, one) for attempt, one in messages.items()]},
             ensure_ascii=False,
         ).encode()
+        answer = self._request("POST", "", body)
+        if answer is None:
+            self._code = "no_connection"
+            yield from (Receipt(attempt, Delivery.FAILED, self._code, nothing_left=True) for attempt in messages)
+            return
+        status, told = answer
+        self._code = "" if status == 200 else f"http:{status}"
+        yield from _receipts(messages, status, told)
+
+    def _ask(self, asked: list[Asked]) -> None:
+        """What the gateway says of our references, as receipts. It not knowing one proves nothing: a request may still be on its way."""
+        while asked:
+            now, asked = asked[: self.window], asked[self.window :]
+            answer = self._request("GET", "?" + urlencode([("reference", each.attempt_id) for each in now]))
+            if answer is None or answer[0] != 200:
+                return
+            answers = _results(answer[1])
+            for each in now:
+                receipt = _said_of(each.attempt_id, answers.get(each.attempt_id, {}))
+                if receipt is not None:
+                    self._tell(receipt)
+
+    def _request(self, method: str, query: str, body: bytes = b"") -> tuple[int, bytes] | None:
+        """The answer to a signed request: its status, 0 where none came, and its body; None where nothing has left."""
+        path = f"{urlsplit(self._account.url).path.rstrip('/')}/messages{query}"
         headers = signed_headers(
-            "POST",
+            method,
             path,
             body,
             key_id=self._account.key_id,
@@ -87,23 +112,21 @@ class Gateway(Transport):
             at=self._clock(),
             nonce=uuid4().hex,
         )
+        if body:
+            headers["Content-Type"] = "application/json; charset=utf-8"
         connection = self._connection()
         try:
             connection.connect()
         except OSError:
-            self._code = "no_connection"
-            yield from (Receipt(attempt, Delivery.FAILED, self._code, nothing_left=True) for attempt in messages)
-            return
+            return None
         try:
-            connection.request("POST", path, body, {**headers, "Content-Type": "application/json; charset=utf-8"})
+            connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
-            status, told = answer.status, answer.read(10_000_000)
+            return answer.status, answer.read(10_000_000)
         except (OSError, HTTPException):
-            status, told = 0, b""
+            return 0, b""
         finally:
             connection.close()
-        self._code = "" if status == 200 else f"http:{status}"
-        yield from _receipts(messages, status, told)
 
     def _connection(self) -> HTTPConnection:
         parts, within = urlsplit(self._account.url), self._account.answer_within
@@ -149,13 +172,25 @@ def _receipts(messages: Mapping[str, Message], status: int, body: bytes) -> Iter
         told = answers.get(attempt)
         if told is None:
             yield Receipt(attempt, Delivery.UNKNOWN, f"http:{status}" if status else "no_answer")
-        elif told.get("status") == "taken" and told.get("id"):
-            yield Receipt(attempt, Delivery.TAKEN, references=(str(told["id"]),), parts=_whole(told.get("parts")))
-        elif told.get("status") == "refused":
-            permanent = told.get("permanent") is True
-            yield Receipt(attempt, Delivery.FAILED, _code(told), permanent=permanent, nothing_left=True)
         else:
-            yield Receipt(attempt, Delivery.UNKNOWN, "answer_unreadable")
+            yield _handed_over(attempt, told) or Receipt(attempt, Delivery.UNKNOWN, "answer_unreadable")
+
+
+def _handed_over(attempt: str, told: Mapping[str, Any]) -> Receipt | None:
+    """Whether the gateway took a message; None where it does not say."""
+    if told.get("status") == "taken" and told.get("id"):
+        return Receipt(attempt, Delivery.TAKEN, references=(str(told["id"]),), parts=_whole(told.get("parts")))
+    if told.get("status") == "refused":
+        return Receipt(attempt, Delivery.FAILED, _code(told), permanent=told.get("permanent") is True, nothing_left=True)
+    return None
+
+
+def _said_of(attempt: str, told: dict[str, Any]) -> Receipt | None:
+    """The answer to a question about one message; None where it says nothing that can be read."""
+    try:
+        return _handed_over(attempt, told) or replace(_later(told), attempt_id=attempt)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _results(body: bytes) -> dict[str, dict[str, Any]]:
