@@ -248,7 +248,9 @@ def test_the_banks_word_stands_where_it_posts_another_amount_than_was_told() -> 
 
 
 PAYMENTS = given(
-    truth=st.lists(st.tuples(st.sampled_from([1000, 2000]), st.integers(0, 2), st.booleans()), min_size=1, max_size=4),
+    truth=st.lists(st.tuples(st.sampled_from([1000, 2000]), st.integers(0, 2)), min_size=1, max_size=4),
+    # Payments of one amount are known to the gateway by name, or none of them is.
+    names=st.sets(st.sampled_from([1000, 2000])),
     order=st.randoms(use_true_random=False),
     repeats=st.integers(1, 2),
 )
@@ -262,25 +264,27 @@ def tried(examples: int) -> Any:
 
 @PAYMENTS
 @tried(5)
-def test_in_whatever_order_and_however_often_payments_are_told_each_counts_once(truth: Any, order: Any, repeats: int) -> None:
-    counts_once(truth, order, repeats)
+def test_in_whatever_order_and_however_often_payments_are_told_each_counts_once(
+    truth: Any, names: Any, order: Any, repeats: int
+) -> None:
+    counts_once(truth, names, order, repeats)
 
 
 @pytest.mark.slow
 @PAYMENTS
-@tried(150)
-def test_in_many_orders_each_payment_counts_once(truth: Any, order: Any, repeats: int) -> None:
-    counts_once(truth, order, repeats)
+@tried(60)
+def test_in_many_orders_each_payment_counts_once(truth: Any, names: Any, order: Any, repeats: int) -> None:
+    counts_once(truth, names, order, repeats)
 
 
-def counts_once(truth: Any, order: Any, repeats: int) -> None:
+def counts_once(truth: Any, names: Any, order: Any, repeats: int) -> None:
     for model in (Suspense, PaymentEntry, PaymentImport, Posting, Payment, Night):
         model.objects.all().delete()
     if not Paid.objects.exists() and not desk.Account.objects.exists():
         desk.customer()
     told = []
-    for number, (amount, day, named) in enumerate(truth):
-        on, name = DAY - timedelta(days=day), f"{number}"
+    for number, (amount, day) in enumerate(truth):
+        on, name, named = DAY - timedelta(days=day), f"{number}", amount in names
         told += [
             ("notice", name, amount, on, named),
             ("statement", name, amount, on, named),
@@ -288,7 +292,7 @@ def counts_once(truth: Any, order: Any, repeats: int) -> None:
         ] * repeats
     order.shuffle(told)
     posted: set[str] = set()
-    total = sum(amount for amount, _, _ in truth)
+    total = sum(amount for amount, _ in truth)
     for who, name, amount, on, named in told:
         if who == "notice":
             notice(f"P{name}", amount=amount, on=on, reference=f"G{name}" if named else "")

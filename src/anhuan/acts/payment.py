@@ -112,9 +112,9 @@ def confirm(night: Night) -> dict[str, Any]:
             payment.payment_id,
             night.sequence,
         )
-        posting.payment_id, posting.differs = payment.payment_id, differences(posting, payment)
+        posting.differs = differences(posting, payment)
     Posting.objects.bulk_update(
-        [posting for posting, _ in pairs], ["state", "confirmed_by", "confirmed_in", "payment_id", "differs"], batch_size=1000
+        [posting for posting, _ in pairs], ["state", "confirmed_by", "confirmed_in", "differs"], batch_size=1000
     )
     return {"confirmed": len(pairs), "confirmed_otherwise": sum(bool(posting.differs) for posting, _ in pairs)}
 

@@ -85,13 +85,14 @@ def take(
         posting = standing.same(entry)
         if posting is None:
             posting = _posting(entry, owners.get(entry.account_id, ""), standing, suspense_id=suspense_id, at=at, by=by)
+            standing.fresh.add(posting.posting_id)
             fresh.append(posting)
             entry.result = Result.POSTED if posting.state == PostingState.PROVISIONAL else Result.KNOWN
         else:
             entry.result = Result.KNOWN
             if entry.payment_id and not posting.payment_id:
                 posting.payment_id = entry.payment_id
-                posting.save(update_fields=["payment_id"])
+                standing.confirm_anew(posting)
         entry.posting_id = posting.posting_id
         standing.learn(posting, entry)
         taken.posted += entry.result == Result.POSTED
@@ -174,6 +175,9 @@ class _Standing:
     payments: dict[str, Payment]
     payments_alike: dict[_Likeness, list[Payment]]
     claimed: set[str]
+    by_confirmed: dict[tuple[str, bool], Posting] = field(default_factory=dict)
+    fresh: set[UUID] = field(default_factory=set)
+    """Postings of this batch, which are not written yet."""
 
     @classmethod
     def around(cls, entries: Sequence[PaymentEntry]) -> _Standing:
@@ -222,8 +226,10 @@ class _Standing:
     def _index(self, posting: Posting) -> None:
         self.postings[posting.posting_id] = posting
         self.by_likeness[_likeness(posting)].append(posting)
-        for name in {posting.payment_id, posting.confirmed_by or ""} - {""}:
-            self.by_payment_id[name, posting.kind == PaymentKind.REVERSAL] = posting
+        if posting.payment_id:
+            self.by_payment_id[posting.payment_id, posting.kind == PaymentKind.REVERSAL] = posting
+        if posting.confirmed_by:
+            self.by_confirmed[posting.confirmed_by, posting.kind == PaymentKind.REVERSAL] = posting
 
     def _heard(self, posting: Posting, entry: PaymentEntry) -> None:
         self.sources[posting.posting_id].add(entry.source)
@@ -240,41 +246,91 @@ class _Standing:
         self._heard(posting, entry)
 
     def same(self, entry: PaymentEntry) -> Posting | None:
-        """The posting that is this very payment, if it is known."""
-        known = self.by_payment_id.get((entry.payment_id, entry.kind == PaymentKind.REVERSAL)) if entry.payment_id else None
-        if known is not None:
-            return known
+        """The posting that is this very payment, if it is known: by its names first, then by likeness.
+
+        A name outweighs a likeness: a posting confirmed by likeness alone that turns out to be another payment is confirmed anew.
+        """
+        key = (entry.payment_id, entry.kind == PaymentKind.REVERSAL)
+        if entry.payment_id and key in self.by_payment_id:
+            return self.by_payment_id[key]
         alike = [
             each
             for each in self.by_likeness.get(_likeness(entry), [])
             if entry.source not in self.sources[each.posting_id] and not (entry.payment_id and each.payment_id)
         ]
         gateway = {each.posting_id for each in self.by_gateway.get(entry.gateway, [])} if entry.gateway else set()
-        named = [each for each in alike if each.posting_id in gateway]
+        named = next((each for each in alike if each.posting_id in gateway), None)
+        if named is not None:
+            return named
+        if entry.payment_id and (confirmed := self.by_confirmed.get(key)) is not None:
+            if not self._other_name(confirmed, entry.gateway):
+                return confirmed
+            self.claimed.add(entry.payment_id)  # kept for this entry while the other looks for its own
+            self.confirm_anew(confirmed)
+            self.claimed.discard(entry.payment_id)
         near = [
             each
             for each in alike
             if abs(each.effective_on - entry.effective_on) <= NEAR
-            and not (entry.gateway and self._other_name(each, entry.gateway))
+            and not (entry.payment_id and each.confirmed_by)
+            and not self._other_name(each, entry.gateway)
         ]
-        return next(iter(named or sorted(near, key=lambda each: abs(each.effective_on - entry.effective_on))), None)
+        return min(near, key=lambda each: abs(each.effective_on - entry.effective_on), default=None)
+
+    def confirm_anew(self, posting: Posting) -> None:
+        """What confirmed a posting by likeness is let go, and looked for again by all that is known of it now."""
+        was = posting.confirmed_by
+        told = self.payments.get(posting.payment_id) if posting.payment_id else None
+        if was is not None and was != posting.payment_id:
+            posting.state, posting.confirmed_by, posting.confirmed_in = PostingState.PROVISIONAL.value, None, None
+            posting.differs = []
+            self.by_confirmed.pop((was, posting.kind == PaymentKind.REVERSAL), None)
+            self._write(posting)
+        other = self.by_confirmed.get((told.payment_id, posting.kind == PaymentKind.REVERSAL)) if told is not None else None
+        if other is not None and other is not posting:
+            self.confirm_anew(other)
+        free = told if told is not None else None if posting.payment_id else self._free(posting)
+        if free is not None and posting.confirmed_by is None:
+            self.claim(posting, free)
+            self.by_confirmed[free.payment_id, posting.kind == PaymentKind.REVERSAL] = posting
+        if was is not None and was not in {each.confirmed_by for each in self.by_confirmed.values()}:
+            self.claimed.discard(was)
+        self._write(posting)
+
+    def claim(self, posting: Posting, payment: Payment) -> None:
+        """The posting is this payment of the bank's."""
+        posting.state, posting.confirmed_by, posting.confirmed_in = (
+            PostingState.CONFIRMED.value,
+            payment.payment_id,
+            payment.sequence,
+        )
+        posting.differs = differences(posting, payment)
+        self.claimed.add(payment.payment_id)
+
+    def _write(self, posting: Posting) -> None:
+        if posting.posting_id not in self.fresh:
+            posting.save(update_fields=["payment_id", "state", "confirmed_by", "confirmed_in", "differs"])
 
     def _other_name(self, posting: Posting, gateway: str) -> bool:
         """Whether a posting is known to the gateway by another name, and so is another payment."""
         names = [name for name, postings in self.by_gateway.items() if posting in postings]
-        return bool(names) and gateway not in names
+        return bool(gateway) and bool(names) and gateway not in names
 
     def brought(self, entry: PaymentEntry) -> Payment | None:
         """The bank's own payment this entry tells of, where no posting stands for it yet."""
         if entry.payment_id:
             found = self.payments.get(entry.payment_id)
             return None if found is None or found.payment_id in self.claimed else found
+        return self._free(entry)
+
+    def _free(self, one: PaymentEntry | Posting) -> Payment | None:
+        """The nearest payment of the bank's that looks like this one and no posting stands for."""
         free = [
             each
-            for each in self.payments_alike.get(_likeness(entry), [])
-            if each.payment_id not in self.claimed and abs(each.effective_on - entry.effective_on) <= NEAR
+            for each in self.payments_alike.get(_likeness(one), [])
+            if each.payment_id not in self.claimed and abs(each.effective_on - one.effective_on) <= NEAR
         ]
-        return min(free, key=lambda each: abs(each.effective_on - entry.effective_on), default=None)
+        return min(free, key=lambda each: abs(each.effective_on - one.effective_on), default=None)
 
     def reversed(self, entry: PaymentEntry) -> tuple[UUID | None, str]:
         """What a reversal takes back, by the bank's id, the gateway's name or our reference of it: a posting, or a payment of the bank's."""
