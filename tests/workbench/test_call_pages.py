@@ -204,6 +204,18 @@ def test_a_note_of_the_case_is_kept_and_read_in_the_timeline(client: Client) -> 
     assert "客户称月底发工资" not in client.get(f"/timeline/{WHO}/", {"kind": "payment"}).content.decode()
 
 
+def test_who_has_a_softphone_and_no_extension_is_asked_for_it(client: Client, settings: Any) -> None:
+    home = settings.ANHUAN_HOME
+    (home / "password").write_text("secret")
+    (home / "telephone.yaml").write_text("url: http://127.0.0.1:9/ari\nuser: u\npassword_file: password\ncontext: out\n")
+    assert 'id="extension-number"' in client.get(f"/cases/{WHO}/").content.decode()
+    assert client.post("/call/telephone/", {"extension": "20 01"}).status_code == 422
+    assert client.post("/call/telephone/", {"extension": "2001"}).status_code == 200
+    page = client.get(f"/cases/{WHO}/").content.decode()
+    assert 'id="extension-number"' not in page
+    assert 'name="way" value="softphone"' in page
+
+
 def test_she_calls_and_is_led_through_the_same_screen(client: Client) -> None:
     answer = client.post(f"/call/receive/{WHO}/")
     assert answer.status_code == 302
