@@ -266,7 +266,7 @@ class _Standing:
             if not self._other_name(confirmed, entry.gateway):
                 return confirmed
             self.claimed.add(entry.payment_id)  # kept for this entry while the other looks for its own
-            self.confirm_anew(confirmed)
+            self.confirm_anew(confirmed, reserved=True)
             self.claimed.discard(entry.payment_id)
         near = [
             each
@@ -277,8 +277,11 @@ class _Standing:
         ]
         return min(near, key=lambda each: abs(each.effective_on - entry.effective_on), default=None)
 
-    def confirm_anew(self, posting: Posting) -> None:
-        """What confirmed a posting by likeness is let go, and looked for again by all that is known of it now."""
+    def confirm_anew(self, posting: Posting, *, reserved: bool = False) -> None:
+        """What confirmed a posting by likeness is let go, and looked for again by all that is known of it now.
+
+        The payment let go confirms another posting that looks like it, unless it is `reserved`.
+        """
         was = posting.confirmed_by
         told = self.payments.get(posting.payment_id) if posting.payment_id else None
         if was is not None and was != posting.payment_id:
@@ -288,14 +291,31 @@ class _Standing:
             self._write(posting)
         other = self.by_confirmed.get((told.payment_id, posting.kind == PaymentKind.REVERSAL)) if told is not None else None
         if other is not None and other is not posting:
-            self.confirm_anew(other)
+            self.confirm_anew(other, reserved=True)
         free = told if told is not None else None if posting.payment_id else self._free(posting)
         if free is not None and posting.confirmed_by is None:
             self.claim(posting, free)
             self.by_confirmed[free.payment_id, posting.kind == PaymentKind.REVERSAL] = posting
         if was is not None and was not in {each.confirmed_by for each in self.by_confirmed.values()}:
             self.claimed.discard(was)
+            if not reserved and was in self.payments:
+                self._offer(self.payments[was])
         self._write(posting)
+
+    def _offer(self, payment: Payment) -> None:
+        """A payment of the bank's that no posting stands for confirms the nearest that looks like it and has none."""
+        waiting = [
+            each
+            for each in self.by_likeness.get(_likeness(payment), [])
+            if each.state == PostingState.PROVISIONAL
+            and each.payment_id in {"", payment.payment_id}
+            and abs(each.effective_on - payment.effective_on) <= NEAR
+        ]
+        nearest = min(waiting, key=lambda each: abs(each.effective_on - payment.effective_on), default=None)
+        if nearest is not None:
+            self.claim(nearest, payment)
+            self.by_confirmed[payment.payment_id, nearest.kind == PaymentKind.REVERSAL] = nearest
+            self._write(nearest)
 
     def claim(self, posting: Posting, payment: Payment) -> None:
         """The posting is this payment of the bank's."""
