@@ -24,7 +24,7 @@ from anhuan.records.staff import OF_A_DESK, Right, Role, Staff, roles_that_may
 ALL = frozenset(Role.values)
 IN_HOUSE, OUTSIDE = "C1", "C2"
 # What stands in an address, where the line says nothing else.
-FILLED: dict[str, Any] = {"case_id": IN_HOUSE, "number": 1, "name": "cards", "sequence": 1, "pk": 4_000, "token": "x"}
+FILLED: dict[str, Any] = {"case_id": IN_HOUSE, "number": 1, "name": "cards", "sequence": 1, "pk": 4_000, "token": "x", "measure": "none"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Line:
     open: bool = False
 
 
-def get(code: int = 200, right: Right | None = None) -> Line:
-    return Line(code, "get", roles_that_may(right) if right else ALL)
+def get(code: int = 200, *rights: Right) -> Line:
+    """For whoever has one of these rights; for all where none is named."""
+    return Line(code, "get", frozenset().union(*map(roles_that_may, rights)) if rights else ALL)
 
 
 def post(code: int, *rights: Right) -> Line:
@@ -81,14 +82,20 @@ MATRIX: dict[str, Line] = {
     "hardship_act": post(404, Right.WORK, Right.DECIDE), "evidence": post(404, Right.WORK, Right.DECIDE),
     "dispute_letter": post(404, Right.WORK, Right.DECIDE),
     # --- promises, plans, approvals
-    "plans": get(), "plans_csv": get(), "plans_xlsx": get(), "plan_card": get(), "plan_offers": post(422, Right.WORK), "plan_act": post(404, Right.WORK),
-    "plan": get(404), "plan_agreement": get(404), "plan_pdf": post(404, Right.REVEAL), "approvals": get(200, Right.GRANT),
-    "approval_decide": post(404, Right.GRANT),
+    "plans": get(), "plans_csv": get(), "plans_xlsx": get(), "plan_card": get(), "plan_offers": post(422, Right.WORK),
+    "plan_act": post(404, Right.WORK), "plan": get(404), "plan_agreement": get(404), "plan_pdf": post(404, Right.REVEAL),
+    "approvals": get(200, Right.GRANT), "approval_decide": post(404, Right.GRANT),
     # --- the worklist and the inbound desk
     "worklist": get(200, Right.WORK), "work_next": post(302, Right.WORK), "work_card": get(), "work_act": post(404, Right.WORK),
     "work_queues": get(200, Right.SUPERVISE), "work_preview": get(200, Right.SUPERVISE), "work_csv": get(200, Right.SUPERVISE),
     "work_reassign": post(302, Right.SUPERVISE), "work_undo": post(302, Right.SUPERVISE), "inbound_desk": get(200, Right.WORK),
     "inbound_answer": post(302, Right.WORK), "inbound_check": get(404, Right.WORK), "inbound_not_shown": post(302, Right.WORK),
+    # --- supervision
+    "wall": get(200, Right.SUPERVISE), "wall_rows": get(404, Right.SUPERVISE), "quality": get(200, Right.SUPERVISE),
+    "quality_draw": post(404, Right.SUPERVISE), "quality_call": get(404, Right.SUPERVISE), "quality_ask": post(404, Right.SUPERVISE),
+    "quality_person": get(404, Right.SUPERVISE), "quality_coach": post(404, Right.SUPERVISE), "quality_mine": get(200, Right.WORK),
+    "quality_answer": post(404, Right.WORK), "boards": get(200, Right.SUPERVISE, Right.WATCH),
+    "boards_csv": get(200, Right.SUPERVISE, Right.WATCH), "boards_xlsx": get(200, Right.SUPERVISE, Right.WATCH),
     # --- the call
     "timeline": get(), "note_keep": post(422, Right.WORK), "call_under_way": get(302), "call_extension": post(422, Right.WORK),
     "call_begin": post(404, Right.WORK), "call_receive": post(302, Right.WORK), "call": get(404), "call_check": post(404, Right.WORK),

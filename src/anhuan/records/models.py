@@ -33,6 +33,7 @@ from anhuan.records.payment import (
 from anhuan.records.payment_suspense import Suspense, SuspenseCandidate
 from anhuan.records.plan import Approval, Instalment, Plan, Waiver
 from anhuan.records.promise import Promise
+from anhuan.records.quality import CoachingNote, QualityDraw, QualityPick, QualityReview
 from anhuan.records.sign_in import RecoveryCode, SecondFactor, SignIn
 from anhuan.records.staff import Staff, Team
 from anhuan.records.strategy import Proposal, Simulation, StrategyVersion
@@ -56,6 +57,7 @@ __all__ = [
     "Change",
     "ChannelHealth",
     "Circumstance",
+    "CoachingNote",
     "Consent",
     "Contact",
     "ContactPoint",
@@ -89,6 +91,9 @@ __all__ = [
     "Posting",
     "Promise",
     "Proposal",
+    "QualityDraw",
+    "QualityPick",
+    "QualityReview",
     "Reassignment",
     "Receipt",
     "RecoveryCode",

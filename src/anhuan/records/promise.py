@@ -48,6 +48,9 @@ class Promise(models.Model):
             models.Index(fields=["due_on"], name="promise_open_by_day", condition=Q(state="open")),
             models.Index(fields=["settled_on"], name="promise_broken_by_day", condition=Q(state="broken")),
             models.Index(fields=["updated_at"], name="promise_by_change"),
+            models.Index(fields=["at"], name="promise_by_making"),
+            models.Index(fields=["due_on", "state"], name="promise_by_due"),
+            models.Index(fields=["settled_on"], name="promise_kept_by_day", condition=Q(state="kept")),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(tolerance_minor__gte=0, grace_days__gte=0), name="promise_leaves_room"),

@@ -103,6 +103,7 @@ class WorkItem(models.Model):
                 Coalesce("follow_up_at", "due_at"), "customer_id", name="work_by_age", condition=Q(state=WorkState.OPEN)
             ),
             models.Index(fields=["leased_until"], name="work_leased", condition=~Q(leased_by="")),
+            models.Index(fields=["ended_by", "-ended_at"], name="work_done_by", condition=Q(state=WorkState.DONE)),
         ]  # fmt: skip
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["leased_by"], condition=~Q(leased_by=""), name="one_lease_a_collector"),

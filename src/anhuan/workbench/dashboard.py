@@ -345,7 +345,7 @@ def roll_rates(request: HttpRequest, book: Book) -> Rolls:
     """The matrix the query asks for: last night's, or a month's from month end to month end."""
     by = request.GET.get("by", "count")
     by = by if by in _BY else "count"
-    months = _months()
+    months = month_pairs()
     periods = [("day", _("Last night"))] + [(month, month) for month in reversed(months)]
     period = request.GET.get("period", "day")
     found = _month_matrix(months[period], by, book.currency) if period in months else _night_matrix(book, by)
@@ -377,7 +377,7 @@ def _night_matrix(book: Book, by: str) -> Matrix | None:
     return book.nights[-2].business_date, book.nights[-1].business_date, kept["matrix"], kept["vanished"]
 
 
-def _months() -> dict[str, tuple[Night, Night]]:
+def month_pairs() -> dict[str, tuple[Night, Night]]:
     """The months that can be compared with the month before: the last sealed night of each."""
     sealed = {night.business_date: night for night in Night.objects.filter(status=NightStatus.SEALED).only(
         "business_date", "snapshot", "manifest_sha256"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
@@ -42,5 +43,7 @@ def _write(sheet: Any, row: int, place: int, value: Any, day: Any) -> None:
         sheet.write_datetime(row, place, datetime(value.year, value.month, value.day), day)  # noqa: DTZ001  a day, as spreadsheets have it
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXACT:
         sheet.write_number(row, place, value)
+    elif isinstance(value, Decimal):
+        sheet.write_number(row, place, float(value))
     else:
         sheet.write_string(row, place, " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))

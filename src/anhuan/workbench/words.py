@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy as _in
 
 from anhuan.records.staff import Role, Skill
-from anhuan.workbench import matter_words, payment_words, work_words
+from anhuan.workbench import matter_words, payment_words, supervision_words, work_words
 
 Label = str | Promise
 
@@ -579,6 +579,7 @@ LABELS: dict[str, dict[str, Label]] = {
         "es": _("Spanish"),
     },
     "language": {"zh-CN": _("Chinese"), "en": _("English")},
+    **supervision_words.LABELS,
     **work_words.LABELS,
     **matter_words.LABELS,
     **payment_words.LABELS,

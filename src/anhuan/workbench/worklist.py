@@ -81,8 +81,15 @@ def counted(at: datetime) -> Mapping[str, Depth]:
     if kept is None:
         begun = perf_counter()
         kept = depths(at)
-        cache.set("work-depths", kept, timeout=max(COUNTED_SECONDS, int(100 * (perf_counter() - begun))))
+        keep = max(COUNTED_SECONDS, int(100 * (perf_counter() - begun)))
+        cache.set_many({"work-depths": kept, "work-depths-at": at}, timeout=keep)
     return kept
+
+
+def counted_at() -> datetime | None:
+    """When that was."""
+    at: datetime | None = cache.get("work-depths-at")
+    return at
 
 
 # --- her own ------------------------------------------------------------------------------------------------------

@@ -200,6 +200,22 @@
         ],
       };
     },
+
+    months(data) {
+      const b = base();
+      const say = (value) => (value === null || value === undefined ? "–" : `${value}${data.unit}`);
+      return {
+        ...b.option,
+        legend: { ...b.option.legend, type: "scroll", data: data.series.map((series) => series.name) },
+        tooltip: { ...b.option.tooltip, formatter: (points) => tip(points[0].axisValue, points.map((p) => [p.color, p.seriesName, say(p.value)])) },
+        xAxis: { ...b.days(data.months), axisLabel: { ...b.days(data.months).axisLabel, formatter: (month) => month } },
+        yAxis: b.values((value) => `${value}${data.unit}`),
+        series: data.series.map((series, n) => ({
+          name: series.name, type: "line", symbol: "circle", symbolSize: size(0.45), lineStyle: { width: 2 },
+          itemStyle: { color: colour(`c${(n % 8) + 1}`) }, data: series.values,
+        })),
+      };
+    },
   };
 
   // Every day from the first step to the last with its bucket; at least a month, so that a young case has a past to stand in.
