@@ -35,9 +35,11 @@
   function act(keys) {
     const marked = [...document.querySelectorAll("[data-key]")].find((node) => node.dataset.key === keys);
     if (marked) {
-      marked.click();
-      const unfolded = marked.matches("summary") && marked.parentElement.querySelector("input:not([type=hidden]), select, textarea");
-      if (unfolded && marked.parentElement.open) unfolded.focus();
+      // A key of a form unfolds it and goes into it; only one who is in it folds it by the same key.
+      const form = marked.matches("summary") && marked.parentElement;
+      if (!form || !form.open || form.contains(document.activeElement)) marked.click();
+      const field = form && form.open && form.querySelector("input:checked, input:not([type=hidden]):not([type=radio]), select, textarea");
+      if (field) field.focus();
       return true;
     }
     const acts = {
@@ -125,6 +127,12 @@
   ["keydown", "pointerdown", "pointermove", "wheel"].forEach((kind) => document.addEventListener(kind, () => { touched = performance.now(); }, { passive: true }));
   document.addEventListener("htmx:configRequest", (event) => {
     if (performance.now() - touched > 60_000) event.detail.headers["X-Unattended"] = "1";
+  });
+
+  // A part that asks again by itself lets whoever is in it finish.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const part = event.detail.elt;
+    if (part.matches("[data-rests-in-use]") && part.contains(document.activeElement)) event.preventDefault();
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
