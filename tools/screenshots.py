@@ -1,8 +1,9 @@
-"""Draws the pages of the demonstration: `python tools/screenshots.py [--all DIR]`.
+"""Draws the pages of the demonstration: `python tools/screenshots.py [--all DIR] [--size 2560x1440] [--only call,wall]`.
 
-Fills the home of the demonstration if it is empty (`anhuan demo`), serves it, and photographs its pages with Debian's
-chromium into docs/images; with `--all`, every page in both languages and both themes into DIR, to be looked at before
-a change is handed in. Personal data stays masked: the pictures show nothing that a page does not show to everyone.
+Fills the home of the demonstration if it is empty (`anhuan demo`), has its people do a few things, so that no page is empty, serves
+it, and photographs its pages with Debian's chromium into docs/images; with `--all`, every page in both languages into DIR, the main ones
+in the dark theme too, to be looked at before a change is handed in. It works in the home: give it one of its own (ANHUAN_HOME; by
+default var/screenshots). Personal data stays masked, but for the number on a call's screen, which is made up like everything else.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -25,58 +27,133 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic"]
-MORNING = "2026-11-23T09:30:00+08:00"
+MORNING = "2026-11-23T10:00:00+08:00"
+BEFORE = "2026-11-23T09:45:00+08:00"  # what the pictures show has happened by then
 
 # What the README and the documentation show: page, language, theme.
 SHOWN = (
     ("dashboard", "en", "light"),
     ("dashboard", "zh-hans", "light"),
-    ("cases", "en", "light"),
     ("case", "en", "light"),
     ("case", "zh-hans", "dark"),
+    ("call", "en", "light"),
+    ("call", "zh-hans", "light"),
+    ("offers", "en", "light"),
+    ("wall", "en", "light"),
+    ("wall", "zh-hans", "dark"),
+    ("worklist", "en", "light"),
     ("gate", "en", "light"),
     ("gate", "zh-hans", "light"),
     ("compliance", "en", "light"),
-    ("compliance", "zh-hans", "dark"),
 )
-PAGES = {
-    "dashboard": "/", "cases": "/cases/?bucket=2&bucket=3", "case": "", "gate": "", "nights": "/nights/", "night": "",
-    "compliance": "/compliance/", "rulebook": "/compliance/rulebook/", "replay": "/compliance/replay/?run=1&law=uk&law=house",
-    "strategies": "/strategies/", "strategy": "/strategies/cards/1/?table=treatment&row=30",
-    "strategy-edit": "/strategies/cards/1/edit/?table=stage", "simulation": "/strategies/cards/1/simulation/",
-    "arms": "/strategies/cards/arms/",
-}  # fmt: skip
+MAIN = {"dashboard", "case", "call", "offers", "worklist", "wall", "approvals", "inbound", "queues"}
 SHORT = {"en": "en", "zh-hans": "zh"}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page: who looks at it, where it is (`{case}` and the like are filled in), and what is done before the picture is taken."""
+
+    user: str
+    address: str
+    keys: tuple[str, ...] = ()
+    opens: str = ""
+
+
+_D, _C, _S, _H, _X = "demo", "wanglei", "zhouqi", "hehan", "xuming"
+SHOTS: dict[str, Shot] = {
+    "login": Shot("", "/login/"),
+    "dashboard": Shot(_D, "/"),
+    "cases": Shot(_D, "/cases/?bucket=2&bucket=3"),
+    "case": Shot(_C, "/cases/{case}/"),
+    "gate": Shot(_D, "/cases/{busy}/"),
+    "held": Shot("sunyan", "/cases/{disputed}/"),
+    "promise": Shot(_C, "/cases/{case}/", ("p",)),
+    "offers": Shot(_C, "/cases/{case}/", ("n",), "offers"),
+    "palette": Shot(_C, "/cases/{case}/", ("Control+k",)),
+    "keys": Shot(_C, "/work/", ("?",)),
+    "worklist": Shot(_C, "/work/"),
+    "queues": Shot(_S, "/work/queues/"),
+    "call": Shot(_C, "/call/"),
+    "call-verified": Shot("chenxi", "/call/", ("1",)),
+    "call-closed": Shot("sunyan", "/call/{closed_call}/"),
+    "inbound": Shot(_C, "/desk/"),
+    "plans": Shot(_S, "/plans/"),
+    "plan": Shot(_S, "/plans/{plan}/"),
+    "agreement": Shot(_S, "/plans/{plan}/agreement/"),
+    "approvals": Shot(_S, "/approvals/"),
+    "disputes": Shot(_S, "/disputes/"),
+    "dispute": Shot("sunyan", "/disputes/{dispute}/"),
+    "hardship": Shot("sunyan", "/disputes/hardship/{hardship}/"),
+    "payments": Shot(_D, "/payments/"),
+    "suspense": Shot(_D, "/payments/suspense/"),
+    "wall": Shot(_S, "/wall/"),
+    "wall-big": Shot(_S, "/wall/?big=1"),
+    "wall-rows": Shot(_S, "/wall/promises/"),
+    "boards": Shot(_S, "/boards/"),
+    "quality": Shot(_S, "/quality/"),
+    "quality-mine": Shot(_C, "/quality/mine/"),
+    "people": Shot(_D, "/people/"),
+    "person-new": Shot(_D, "/people/new/"),
+    "person": Shot(_D, "/people/{person}/"),
+    "account": Shot(_C, "/account/"),
+    "second-factor": Shot(_C, "/account/second-factor/"),
+    "nights": Shot(_D, "/nights/"),
+    "night": Shot(_D, "/nights/{night}/"),
+    "outbox": Shot(_D, "/outbox/"),
+    "sandbox": Shot(_D, "/sandbox/"),
+    "wordings": Shot(_D, "/wordings/"),
+    "compliance": Shot(_H, "/compliance/"),
+    "rulebook": Shot(_H, "/compliance/rulebook/"),
+    "looks": Shot(_H, "/compliance/looks/"),
+    "replay": Shot(_H, "/compliance/replay/?run=1&law=uk&law=house"),
+    "strategies": Shot(_X, "/strategies/"),
+    "strategy": Shot(_X, "/strategies/cards/1/?table=treatment&row=30"),
+    "strategy-edit": Shot(_X, "/strategies/cards/1/edit/?table=stage"),
+    "simulation": Shot(_X, "/strategies/cards/1/simulation/"),
+    "arms": Shot(_X, "/strategies/cards/arms/"),
+    "nothing": Shot(_D, "/nowhere/"),
+    "forbidden": Shot(_C, "/people/"),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--all", type=Path, metavar="DIR", help="every page, language and theme")
-    parser.add_argument("--size", default="1440x900")
+    parser.add_argument("--all", type=Path, metavar="DIR", help="every page and language, the main ones dark too")
+    parser.add_argument("--only", default="", help="names of pages, separated by commas")
+    parser.add_argument("--size", default="1366x768")
     asked = parser.parse_args()
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("screenshots: no chromium here: apt-get install chromium fonts-noto-cjk")
-    home = Path(os.environ.get("ANHUAN_HOME") or ROOT / "var").absolute()
+    home = Path(os.environ.get("ANHUAN_HOME") or ROOT / "var" / "screenshots").absolute()
     environment = {**os.environ, "ANHUAN_HOME": str(home), "ANHUAN_CLOCK": MORNING, "DEMO_EXIT": "1"}
     subprocess.run([sys.executable, "-m", "anhuan", "demo"], env=environment, check=True, stdout=sys.stderr)
+    command = [sys.executable, ROOT / "tools/lived_in.py"]
+    lived = subprocess.run(command, env=environment | {"ANHUAN_CLOCK": BEFORE}, check=True, stdout=subprocess.PIPE, text=True)
+    places = json.loads(lived.stdout.splitlines()[-1])
     folder = asked.all or ROOT / "docs/images"
     folder.mkdir(parents=True, exist_ok=True)
     width, height = map(int, asked.size.split("x"))
+    views = [view for view in _views(everything=bool(asked.all)) if not asked.only or view[0] in asked.only.split(",")]
     with serving(environment) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         password = (home / "secrets/demo_password").read_text().strip()
-        case_id, busy_id = moving_case(environment), busy_case(environment)
-        views = list(product(PAGES, SHORT, ("light", "dark"))) if asked.all else list(SHOWN)
-        for language, theme in sorted({(language, theme) for _, language, theme in views}):
-            page = sign_in(browser, address, password, language=language, theme=theme, size=(width, height))
-            for name in [name for name, *rest in views if tuple(rest) == (language, theme)]:
+        for user, language, theme in sorted({(SHOTS[name].user, language, theme) for name, language, theme in views}):
+            page = sign_in(browser, address, user, password, language=language, theme=theme, size=(width, height))
+            for name in [name for name, *rest in views if tuple(rest) == (language, theme) and SHOTS[name].user == user]:
                 file = folder / f"{name}-{SHORT[language]}-{theme}.png"
-                photograph(page, address, name, file, case_id=busy_id if name == "gate" else case_id)
-                print(file)
+                photograph(page, address, SHOTS[name], file, places)
+                print(file, flush=True)
             page.context.close()
         browser.close()
     return 0
+
+
+def _views(*, everything: bool) -> list[tuple[str, str, str]]:
+    if not everything:
+        return list(SHOWN)
+    return [view for view in product(SHOTS, SHORT, ("light", "dark")) if view[2] == "light" or view[0] in MAIN]
 
 
 @contextmanager
@@ -88,7 +165,7 @@ def serving(environment: dict[str, str]) -> Iterator[str]:
     site = subprocess.Popen([sys.executable, "-m", "anhuan", "serve", "--port", str(port)], env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(150):
+        for _ in range(300):
             try:
                 urllib.request.urlopen(f"{address}/login/", timeout=5).close()  # noqa: S310  our own site
                 break
@@ -100,58 +177,48 @@ def serving(environment: dict[str, str]) -> Iterator[str]:
         site.wait(20)
 
 
-def sign_in(browser: Browser, address: str, password: str, *, language: str, theme: str, size: tuple[int, int]) -> Page:
+def sign_in(
+    browser: Browser, address: str, user: str, password: str, *, language: str, theme: str, size: tuple[int, int]
+) -> Page:
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
     cookies = {"anhuan-language": language, "theme": theme}
     context.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
     page = context.new_page()
-    page.goto(f"{address}/login/")
-    page.fill("#id_username", "demo")
-    page.fill("#id_password", password)
-    page.press("#id_password", "Enter")
-    page.wait_for_url(f"{address}/")
+    if user:
+        page.goto(f"{address}/login/")
+        page.fill("#id_username", user)
+        page.fill("#id_password", password)
+        page.press("#id_password", "Enter")
+        page.wait_for_url(f"{address}/")
     return page
 
 
-def moving_case(environment: dict[str, str]) -> str:
-    """The id of an open case about which there is much to see: several accounts, and a past."""
-    command = [sys.executable, "-m", "anhuan", "case", "list", "--bucket", "2", "--bucket", "1", "--limit", "3000", "--json"]
-    listed = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
-    chosen = max(listed, key=lambda case: (case["reopened"], case["overdue_accounts"], case["case_id"]))
-    return str(chosen["case_id"])
-
-
-def busy_case(environment: dict[str, str]) -> str:
-    """The id of a case with a hard-worked telephone: the first of those whose budgets are nearly used."""
-    script = (
-        "from anhuan import settings; settings.start()\n"
-        "from anhuan.records.contact import Refusal\n"
-        "found = Refusal.objects.filter(reasons__contains=[{'rule': 'cn.unanswered_per_number'}]).order_by('-at', '-id').first()\n"
-        "print(found.customer_id if found else '')"
-    )
-    told = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
-    return told.stdout.strip() or moving_case(environment)
-
-
-def photograph(page: Page, address: str, name: str, file: Path, *, case_id: str) -> None:
-    """One page, whole; the night is the last one."""
-    if name in {"case", "gate"}:
-        page.goto(f"{address}/cases/{case_id}/")
-    elif name == "night":
-        page.goto(f"{address}/nights/")
-        page.locator("[data-rows] tbody a").first.click()
-        page.wait_for_load_state()
-    else:
-        page.goto(address + PAGES[name])
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(600)
+def photograph(page: Page, address: str, shot: Shot, file: Path, places: dict[str, str]) -> None:
+    """One page, whole."""
+    page.goto(address + shot.address.format(**places))
+    _settle(page)
+    for key in shot.keys:
+        page.keyboard.press(key)
+        _settle(page)
+    if shot.opens == "offers":
+        for name, value in {"income": "12000", "expense_housing": "3000", "expense_food": "2500", "instalments": "6"}.items():
+            page.fill(f"#plan-ask [name={name}]", value)
+        page.select_option("#plan-ask [name=wish]", "plan")
+        page.press("#plan-ask [name=instalments]", "Enter")
+        page.locator("#plan-offers > *").first.wait_for()
+        _settle(page)
     # The side bar sticks to the window; a window as tall as the page lets it reach the bottom.
-    size = page.viewport_size or {"width": 1440, "height": 900}
-    whole = min(page.evaluate("document.documentElement.scrollHeight"), 1800)
+    size = page.viewport_size or {"width": 1366, "height": 768}
+    whole = min(page.evaluate("document.documentElement.scrollHeight"), 1900)
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], whole)})
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(300)
     page.screenshot(path=file)
     page.set_viewport_size(size)
+
+
+def _settle(page: Page) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(300)
 
 
 if __name__ == "__main__":
