@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MORNING = "2026-11-23T10:00:00+08:00"
 LAST_NIGHT = date(2026, 11, 22)
 DESK_DAYS = 10  # the desk works on so many of the last days
+PROMISED_AGO = 3  # so many days ago some promised to pay by the last night's day
 STRATEGY_NIGHTS = 5  # so many of the last nights live by the made-up bank's strategy
 SIMULATED_NIGHTS = 2  # so many before those it is tried on
 USER = "demo"
@@ -60,6 +61,7 @@ def run(home: Path, *, port: int, nights: int, accounts: int, progress: Progress
     if not _work_through(home, nights=nights, accounts=accounts, progress=progress, say=say):
         return 3
     password = _demo_staff(home)
+    _agree()
     port = _free_port(port)
     return _serve(
         port,
@@ -78,8 +80,12 @@ def _work_through(home: Path, *, nights: int, accounts: int, progress: Progress,
     """Generate the bank's nights and run those that are not sealed yet; False when one is refused."""
     from anhuan.clockwork import nightly
 
-    if not (home / "policy.yaml").exists():  # what the made-up bank grants; without it nobody could agree anything
-        shutil.copyfile(_bank_folder() / "policy.yaml", home / "policy.yaml")
+    for name in (
+        "policy.yaml",
+        "letterhead.toml",
+    ):  # what the bank grants, without which nobody could agree anything; and its paper
+        if not (home / name).exists():
+            shutil.copyfile(_bank_folder() / name, home / name)
     folder = home / "demo-nights"
     first = LAST_NIGHT - timedelta(days=nights - 1)
     sealed = {entry["business_date"] for entry in nightly.listed(home)}
@@ -229,6 +235,8 @@ def _work(day: date) -> None:
         return
     chance = random.Random(f"the desk on {day}")  # noqa: S311  made-up doings need no secure chance
     _listen(day, ago, worst[:12], chance)
+    if ago == PROMISED_AGO:
+        _hear_promises(worst[40:43], at=datetime.combine(day, time_of_day(9, 40), _ZONE))
     stopped = sorted({each for kept in (Hold, OptOut) for each in kept.objects.values_list("customer_id", flat=True)})
     tries = [chance.choice(worst) for _ in range(24)] + [chance.choice(stopped) for _ in range(6 if stopped else 0)]
     often = [case for case, dials in zip(worst[12:18], _DIALS, strict=False) for _ in range(dials if ago < 2 else 3)]
@@ -299,6 +307,88 @@ def _listen(day: date, ago: int, cases: list[str], chance: random.Random) -> Non
     else:
         said = Outcome.CONVERSATION
         dispatch.record_inbound(who[10], channel=Channel.CALL, started_at=at, outcome=said, at=at, by=by)
+
+
+def _hear_promises(cases: list[str], *, at: datetime) -> None:
+    """Some promise to pay by the last night's day; the nights that follow find who did."""
+    from anhuan.acts import promise
+    from anhuan.records.account import Account
+
+    for case in cases:
+        account = Account.objects.filter(customer_id=case).order_by("-past_due_amount_minor", "account_id").first()
+        if account is not None and account.past_due_amount_minor > 0:
+            promise.make(
+                case, account_id=account.account_id, amount_minor=account.past_due_amount_minor, currency=account.currency,
+                due_on=LAST_NIGHT, grace_days=0, at=at, by="wanglei",
+            )  # fmt: skip
+
+
+def _agree() -> None:
+    """What the desk agrees this morning: promises, a plan that begins, one that waits for a second person, a dispute, hardship; once."""
+    from anhuan import clock
+    from anhuan.acts import dispute, hardship, promise, waiver
+    from anhuan.records.account import Account
+    from anhuan.records.case import CaseFigures
+    from anhuan.records.dispute import DisputeKind
+    from anhuan.records.hardship import HardshipKind
+    from anhuan.records.plan import Plan
+
+    cases = list(CaseFigures.objects.order_by("-past_due_amount_minor", "case_id").values_list("case_id", flat=True)[50:150])
+    at = clock.now()
+    if not cases or Plan.objects.exists():
+        return
+    begun = _propose_one(cases, by="sunyan", alone=True)
+    waits = _propose_one([each for each in cases if each != begun], by="wanglei", alone=False)
+    free = [each for each in cases if each not in {begun, waits}]
+    debts = {
+        each: Account.objects.filter(customer_id=each).order_by("-past_due_amount_minor", "account_id") for each in free[:9]
+    }
+    for number, case in enumerate(free[:6]):
+        account, by = debts[case][0], ("wanglei", "chenxi")[number % 2]
+        promise.make(
+            case, account_id=account.account_id, amount_minor=account.past_due_amount_minor, currency=account.currency,
+            due_on=LAST_NIGHT + timedelta(days=1 + number), at=at, by=by,
+        )  # fmt: skip
+    dispute.register(
+        free[6], kind=DisputeKind.AMOUNT, account_ids=[debts[free[6]][0].account_id], at=at, by="sunyan",
+        statement="客户称十月已还一笔，账单未见；将提供转账凭证。",
+    )  # fmt: skip
+    hardship.register(free[7], kind=HardshipKind.INCOME, statement="客户称上月失业，正在求职，愿意协商。", at=at, by="chenxi")
+    penalty = debts[free[8]][0]
+    waiver.propose(
+        free[8], account_id=penalty.account_id, component="penalty", amount_minor=penalty.penalty_minor, at=at, by="wanglei",
+        reason="客户一次结清逾期金额，请求免除全部违约金。",
+    )  # fmt: skip
+
+
+def _propose_one(cases: list[str], *, by: str, alone: bool) -> str:
+    """Propose a plan to one of these cases that `by` may grant alone, which she then signs, or may not; the case, or nothing."""
+    from anhuan import clock
+    from anhuan.acts import approval, bargain, plan
+    from anhuan.core.plan.agreement import Kind
+    from anhuan.core.plan.negotiation import Expense, Form, note
+    from anhuan.records.account import Account
+    from anhuan.records.staff import Staff
+
+    role, at = Staff.objects.get(username=by).role, clock.now()
+    for account in Account.objects.filter(customer_id__in=cases, currency="CNY").order_by("account_id"):
+        # A household that can pay the debt off in about three years.
+        income = 800_000 + account.balance_total_minor // 24
+        form = Form("CNY", income, {Expense.HOUSING: 250_000, Expense.FOOD: 280_000}, household=2)
+        case, asked = account.customer_id, bargain.ask(account.customer_id, [account.account_id], form=form, at=at)
+        for offer in [] if isinstance(asked, list) else asked.offers():
+            grantable = note(offer, role).alone
+            if offer.kind is not Kind.PLAN or grantable != alone or not (alone or approval.deciders(offer.grantable_by)):
+                continue
+            made = plan.propose(
+                case, account_ids=[account.account_id], offer_id=offer.id, form=form, wish=None, at=at, by=by,
+                why="" if alone else "客户收入稳定，希望期数更长，月供可承受。",
+            )  # fmt: skip
+            if isinstance(made, plan.Plan):
+                if alone:
+                    plan.agree(made.plan_id, consent="written", evidence="柜面签署的纸质协议，编号 2026-1123-01", at=at, by=by)
+                return case
+    return ""
 
 
 # Who else works at the made-up bank: user, role, team, skills, what they speak. No such people exist.
