@@ -23,7 +23,7 @@ from anhuan.acts.dispatch.carriers import ChannelsRefused
 from anhuan.acts.staff import create_staff
 from anhuan.channels.sandbox.folder import outbox as posted
 from anhuan.channels.transport import Asked, Delivery, Fragment, Inbound, Receipt
-from anhuan.clockwork.hearing import Ears, settle_left
+from anhuan.clockwork.hearing import Ears, settle_answers, settle_left
 from anhuan.clockwork.sending import Sender, opened
 from anhuan.core.vocabulary import Channel, HoldKind
 from anhuan.records import identity
@@ -306,6 +306,22 @@ def test_what_a_dead_sender_heard_is_settled_by_the_next_and_a_torn_line_is_left
     assert settle_left(tmp_path, lives=lambda _: True, by="t") == 0
     assert settle_left(tmp_path, lives=lambda _: False, by="t") == 1
     assert set(states().values()) == {ItemState.DELIVERED}
+    assert list(tmp_path.iterdir()) == []
+
+
+def cut_off_after(*receipts: Receipt) -> Iterator[Receipt]:
+    yield from receipts
+    raise KeyboardInterrupt
+
+
+def test_what_was_answered_before_a_kill_in_the_middle_of_a_batch_is_settled_by_the_next_sender(tmp_path: Path) -> None:
+    _, (ready,) = begun()
+    taken = Receipt(ready.permit.attempt_id, Delivery.TAKEN, references=("m1",))
+    with pytest.raises(KeyboardInterrupt):
+        settle_answers(tmp_path, 7, cut_off_after(taken), by="t")
+    assert set(states().values()) == {ItemState.STARTED}
+    assert settle_left(tmp_path, lives=lambda _: False, by="t") == 1
+    assert set(states().values()) == {ItemState.SENT}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ from anhuan.acts import law, receipts, sending
 from anhuan.acts.dispatch import carriers
 from anhuan.channels.sandbox.folder import outbox as posted
 from anhuan.channels.transport import Call, Delivery, Inbound, Receipt
+from anhuan.clockwork import hearing
 from anhuan.clockwork.sending import opened
 from anhuan.core.vocabulary import Channel, LineResult, Outcome
 from anhuan.records.circumstance import PointFinding, PointFindingKind
@@ -48,6 +49,16 @@ ENDED = Call(
     LineResult.CONNECTED, Outcome.EFFECTIVE_CONVERSATION, ("1", "2"), "call_back", recording="a.wav", digest="0" * 64,
     keep_until=date(2029, 11, 23),
 )  # fmt: skip
+
+
+def test_what_was_pressed_in_a_call_holds_although_its_sender_dies_before_the_others_of_its_batch_end(tmp_path: Path) -> None:
+    def answers() -> Iterator[Receipt]:
+        yield Receipt(call(), Delivery.TAKEN, "q850:16", call=replace(ENDED, pressed=("9",), meant="wrong_person"))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hearing.settle_answers(tmp_path, 7, answers(), by="t")
+    assert Reply.objects.get().intent == "wrong_person"
 
 
 def test_a_call_that_was_taken_is_a_contact_with_its_line_result_and_recording() -> None:

@@ -11,11 +11,12 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.db import close_old_connections, connection
 
@@ -47,9 +48,8 @@ class Ears:
             close_old_connections()
             receipts.settle([receipt], at=clock.now(), by=self._by)
             return
-        line = json.dumps({**asdict(receipt), "at": receipt.at and receipt.at.isoformat()})
         with self._guard:
-            self._file.write(line + "\n")
+            self._file.write(_line(receipt))
             self._file.flush()
 
     def close(self) -> None:
@@ -90,11 +90,31 @@ class Ears:
         return end
 
 
+def settle_answers(folder: Path, worker: int, answers: Iterable[Receipt], *, by: str) -> None:
+    """Settle what is answered to a batch: calls at once, for what was pressed holds whatever comes after, the others as one set.
+
+    The others are written down as they come, so that a kill in the middle of the batch leaves them to the next sender.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"receipts-{worker}.{uuid4().hex}.jsonl"
+    written: list[Receipt] = []
+    with path.open("w", encoding="utf-8") as journal:
+        for receipt in answers:
+            if receipt.call is not None:
+                receipts.settle([receipt], at=clock.now(), by=by)
+                continue
+            journal.write(_line(receipt))
+            journal.flush()
+            written.append(receipt)
+    receipts.settle(written, at=clock.now(), by=by)
+    path.unlink()
+
+
 def settle_left(folder: Path, *, lives: Callable[[int], bool], by: str) -> int:
     """Settle the journals of senders that are dead; how many receipts that were."""
     settled = 0
     for path in sorted(folder.glob("receipts-*.jsonl")):
-        worker = path.stem.removeprefix("receipts-")
+        worker = path.stem.removeprefix("receipts-").partition(".")[0]
         if worker.isdecimal() and not lives(int(worker)):
             lines = path.read_text(encoding="utf-8").splitlines()
             settled += _settle(lines, by=by)
@@ -107,6 +127,10 @@ def _settle(lines: list[str], *, by: str) -> int:
     for begins in range(0, len(heard), _AT_ONCE):
         receipts.settle(heard[begins : begins + _AT_ONCE], at=clock.now(), by=by)
     return len(heard)
+
+
+def _line(receipt: Receipt) -> str:
+    return json.dumps({**asdict(receipt), "at": receipt.at and receipt.at.isoformat()}) + "\n"
 
 
 def _read(line: str) -> Receipt | None:

@@ -24,7 +24,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import DeleteJobCondition
 
 from anhuan import clock
-from anhuan.acts import law, longer, outbox, receipts, sending
+from anhuan.acts import law, longer, outbox, sending
 from anhuan.acts.dispatch.carriers import Carriers
 from anhuan.acts.sending import Number
 from anhuan.channels.transport import Inbound
@@ -70,8 +70,8 @@ class Sender:
             taken += batch.taken
             if batch.ready:
                 carrier = self.carriers.of(Channel(campaign.channel))
-                heard = list(carrier.send_many([(each.permit, each.message) for each in batch.ready]))
-                receipts.settle(heard, at=clock.now(), by=ACTOR)
+                answers = carrier.send_many([(each.permit, each.message) for each in batch.ready])
+                hearing.settle_answers(self.carriers.home / JOURNALS, self.number.worker, answers, by=ACTOR)
         return taken
 
     def look_after(self) -> None:
