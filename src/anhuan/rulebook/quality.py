@@ -109,7 +109,7 @@ def _form(told: Any, file: Path) -> Form:
         if risk["id"] not in RISKS:
             known = ", ".join(RISKS)
             raise RulebookError(
-                file, risk.at("id"), f"未知的风险 {risk['id']}；可用：{known}", f"no such risk; there are {known}"
+                file, risk.at("id"), f"未知的风险 {risk['id']}；可用：{known}", f"no risk {risk['id']}; there are {known}"
             )
     for criterion in told["criteria"]:
         _needs(criterion, {"id": str, "weight": int, "zh": str, "en": str}, {"fatal": bool}, file)
@@ -141,7 +141,11 @@ def _needs(told: Any, needed: Mapping[str, type], may: Mapping[str, type], file:
             raise RulebookError(file, told.line, f"缺少字段 {key}", f"the field {key} is missing")
     for key, value in told.items():
         kind = needed.get(key) or may[key]
-        if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or str(value).startswith("-"))) or value == "":
+        if (
+            not isinstance(value, kind)
+            or (kind is int and (isinstance(value, bool) or str(value).startswith("-")))
+            or value == ""
+        ):
             raise RulebookError(file, told.at(key), f"字段 {key} 的值有误", f"the field {key} cannot be {value!r}")
 
 

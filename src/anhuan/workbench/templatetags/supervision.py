@@ -22,6 +22,6 @@ def figure(value: Decimal | None, shape: str) -> str:
 
 
 @register.filter
-def points(tenths: int | None) -> str:
+def points(tenths: int | str | None) -> str:
     """A score of a review."""
-    return figures.NOTHING if tenths is None else f"{Decimal(tenths) / 10:.1f}"
+    return figures.NOTHING if tenths in (None, "") else f"{Decimal(tenths) / 10:.1f}"
