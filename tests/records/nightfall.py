@@ -167,7 +167,7 @@ class Books:
         standing = con.create_table("standing", delinquency.age(accounts, set_aside, yesterday, business_date=day))
         at = datetime.combine(day, time(22), UTC)
         with transaction.atomic():
-            counted = payment.absorb(con, payments=payments, night=night, replacing=replacing)
+            counted = payment.absorb(con, payments=payments, night=night, replacing=replacing, at=at)
             NightStep.objects.update_or_create(night=night, step="payments", defaults={"seconds": 0, "outcome": counted})
         with transaction.atomic():
             result = case.absorb(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -74,7 +75,7 @@ def night(*payments: tuple[str, str, int, date]) -> dict[str, Any]:
             for id_, account, amount, on in payments
         ]
     )  # fmt: skip
-    return payment.confirm(sealed)
+    return payment.confirm(sealed, at=MORNING)
 
 
 def paid(account: str = "A1") -> int:
@@ -248,13 +249,8 @@ def test_the_banks_word_stands_where_it_posts_another_amount_than_was_told() -> 
 
 
 PAYMENTS = given(
-    truth=st.lists(
-        st.tuples(st.sampled_from([1000, 2000, 3000, 4000]), st.integers(0, 2)),
-        min_size=1,
-        max_size=4,
-        unique_by=lambda each: each[0],
-    ),
-    names=st.sets(st.sampled_from([1000, 2000, 3000, 4000])),
+    truth=st.lists(st.tuples(st.sampled_from([1000, 2000]), st.integers(0, 9)), min_size=1, max_size=4),
+    names=st.sets(st.integers(0, 3)),
     order=st.randoms(use_true_random=False),
     repeats=st.integers(1, 2),
 )
@@ -267,7 +263,7 @@ def tried(examples: int) -> Any:
 
 
 @PAYMENTS
-@tried(5)
+@tried(3)
 def test_in_whatever_order_and_however_often_payments_are_told_each_counts_once(
     truth: Any, names: Any, order: Any, repeats: int
 ) -> None:
@@ -276,7 +272,7 @@ def test_in_whatever_order_and_however_often_payments_are_told_each_counts_once(
 
 @pytest.mark.slow
 @PAYMENTS
-@tried(60)
+@tried(150)
 def test_in_many_orders_each_payment_counts_once(truth: Any, names: Any, order: Any, repeats: int) -> None:
     counts_once(truth, names, order, repeats)
 
@@ -286,26 +282,25 @@ def counts_once(truth: Any, names: Any, order: Any, repeats: int) -> None:
         model.objects.all().delete()
     if not Paid.objects.exists() and not desk.Account.objects.exists():
         desk.customer()
-    told = []
-    for number, (amount, day) in enumerate(truth):
-        on, name, named = DAY - timedelta(days=day), f"{number}", amount in names
-        told += [
-            ("notice", name, amount, on, named),
-            ("statement", name, amount, on, named),
-            ("night", name, amount, on, named),
-        ] * repeats
+    told = [
+        (who, number, amount, DAY - timedelta(days=day), f"G{number}" if number in names else "")
+        for number, (amount, day) in enumerate(truth)
+        for who in ("notice", "statement", "camt", "night")
+    ] * repeats
     order.shuffle(told)
-    posted: set[str] = set()
+    posted: set[int] = set()
     total = sum(amount for amount, _ in truth)
-    for who, name, amount, on, named in told:
+    for who, number, amount, on, gateway in told:
         if who == "notice":
-            notice(f"P{name}", amount=amount, on=on, reference=f"G{name}" if named else "")
+            notice(f"P{number}", amount=amount, on=on, reference=gateway)
         elif who == "statement":
-            gateway = f"G{name}" if named else ""
-            taken(csv(f"R{name},{amount / 100:.2f},CNY,{on},A1,,,,,,{gateway}"), name=f"{name}.csv")
-        elif name not in posted:
-            posted.add(name)
-            night((f"P{name}", "A1", amount, on))
+            taken(csv(f"R{number},{amount / 100:.2f},CNY,{on + timedelta(days=1)},A1,,,,,,{gateway}"), name=f"{number}.csv")
+        elif who == "camt":
+            line = f"R{number},{amount / 100:.2f},CNY,{on},A1,,,,,,"
+            taken(csv(line) + b"\n", name=f"{number}.csv", layout=replace(statement.CANONICAL, name="other"))
+        elif number not in posted:
+            posted.add(number)
+            night((f"P{number}", "A1", amount, on))
         assert paid() <= total
     assert paid() == total
 

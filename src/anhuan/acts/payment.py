@@ -6,20 +6,26 @@ most. Does not know what a payment does to an account: the bank's own figures of
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Collection
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
-from anhuan.acts.payment_posting import NEAR, differences, hold_payments
+from anhuan.acts import payment_matching as matching
+from anhuan.acts import payment_posting
+from anhuan.acts.payment_posting import hold_payments
+from anhuan.core.plan.sameness import NEAR, Likeness
 from anhuan.portfolio import engine
 from anhuan.records import bulk
 from anhuan.records.night import Night
-from anhuan.records.payment import Payment, Posting, PostingState
+from anhuan.records.payment import Posting
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
     from ibis.expr import types as ir
+
+ACTOR = "system:night"
 
 # --- what the night brings ----------------------------------------------------------------------------------------
 
@@ -45,6 +51,7 @@ def absorb(
     payments: ir.Table,
     night: Night,
     replacing: Night | None,
+    at: datetime,
 ) -> dict[str, Any]:
     """Keep the postings of `payments` that are not known yet, as brought by `night`.
 
@@ -57,10 +64,9 @@ def absorb(
     columns = ", ".join(_COLUMNS)
     with connection.cursor() as cursor:
         hold_payments(cursor)
-        withdrawn = 0
+        withdrawn, released = 0, list[str | None]()
         if replacing is not None:
-            unconfirmed = Posting.objects.filter(confirmed_in=replacing.sequence)
-            unconfirmed.update(state=PostingState.PROVISIONAL, confirmed_by=None, confirmed_in=None, differs=[])
+            released = list(Posting.objects.filter(confirmed_in=replacing.sequence).values_list("confirmed_by", flat=True))
             cursor.execute("DELETE FROM records_payment WHERE sequence = %s", [replacing.sequence])
             withdrawn = cursor.rowcount
         cursor.execute("CREATE TEMPORARY TABLE posted (LIKE records_payment) ON COMMIT DROP")
@@ -83,49 +89,44 @@ def absorb(
         "differing": differing,
         "differing_ids": differing_ids or [],
         "withdrawn": withdrawn,
-        **confirm(night),
+        **confirm(night, at=at, released=[each for each in released if each]),
     }
 
 
-def confirm(night: Night) -> dict[str, Any]:
+def confirm(night: Night, *, at: datetime, released: Collection[str] = ()) -> dict[str, Any]:
     """What `night` brought confirms what we had counted: `{"confirmed", "confirmed_otherwise"}`, the latter where the bank's word is another.
 
-    By the bank's id where it was told; else by the same account, currency, amount and kind within `NEAR` days, the nearest first: a
-    payment confirms one posting, a posting is confirmed by one payment. What the bank says stands.
+    All that looks like a payment of the night, or bears its number, is matched anew (`acts.payment_matching`), as is what payments
+    `released` had confirmed that an earlier try of this night brought. What the bank says stands.
     """
-    waiting = Posting.objects.filter(state=PostingState.PROVISIONAL)
-    named = {each.payment_id: each for each in waiting.exclude(payment_id="")}
-    pairs = [(named[payment.payment_id], payment) for payment in Payment.objects.filter(pk__in=named).order_by("payment_id")]
-    taken = {payment.payment_id for _, payment in pairs}
-    unnamed = {each.posting_id: each for each in waiting.filter(payment_id="")}
     with connection.cursor() as cursor:
-        cursor.execute(_ALIKE, {"night": night.sequence, "near": NEAR.days})
-        alike = cursor.fetchall()
-    payments = Payment.objects.in_bulk({payment_id for _, payment_id in alike})
-    for posting_id, payment_id in alike:
-        if payment_id not in taken and posting_id in unnamed:
-            taken.add(payment_id)
-            pairs.append((unnamed.pop(posting_id), payments[payment_id]))
-    for posting, payment in pairs:
-        posting.state, posting.confirmed_by, posting.confirmed_in = (
-            PostingState.CONFIRMED.value,
-            payment.payment_id,
-            night.sequence,
-        )
-        posting.differs = differences(posting, payment)
-    Posting.objects.bulk_update(
-        [posting for posting, _ in pairs], ["state", "confirmed_by", "confirmed_in", "differs"], batch_size=1000
-    )
-    return {"confirmed": len(pairs), "confirmed_otherwise": sum(bool(posting.differs) for posting, _ in pairs)}
+        cursor.execute(_CONCERNED, {"night": night.sequence, "near": NEAR.days, "released": list(released)})
+        looks = {Likeness(*row) for row in cursor.fetchall()}
+        cursor.execute(_NAMED_HERE, {"night": night.sequence})
+        names = {name for (name,) in cursor.fetchall()}
+    if not looks and not names:
+        return {"confirmed": 0, "confirmed_otherwise": 0}
+    matched = matching.match(looks, names={*names, *released}, at=at, by=ACTOR)
+    payment_posting.apply(matched)
+    confirmed = [each for each in (*matched.changed, *matched.fresh) if each.confirmed_in == night.sequence]
+    return {"confirmed": len(confirmed), "confirmed_otherwise": sum(bool(each.differs) for each in confirmed)}
 
 
-_ALIKE = """
-SELECT o.posting_id, p.payment_id
-FROM records_posting o JOIN records_payment p USING (account_id, currency, amount_minor)
-WHERE o.state = 'provisional' AND o.payment_id = '' AND p.sequence = %(night)s AND p.kind <> 'waiver'
-  AND (o.kind = 'reversal') = (p.kind = 'reversal') AND abs(o.effective_on - p.effective_on) <= %(near)s
-  AND NOT EXISTS (SELECT FROM records_posting k WHERE k.confirmed_by = p.payment_id)
-ORDER BY abs(o.effective_on - p.effective_on), o.effective_on, o.posting_id, p.payment_id
+# What was told near the day of a payment of the night that looks like it; and what a payment had confirmed that is no more.
+_CONCERNED = """
+SELECT o.account_id, o.currency, o.amount_minor, o.kind = 'reversal'
+FROM (SELECT account_id, currency, amount_minor, kind, effective_on FROM records_paymententry WHERE posting_id IS NOT NULL
+      UNION ALL
+      SELECT account_id, currency, amount_minor, kind, effective_on FROM records_posting WHERE state <> 'withdrawn') o
+JOIN records_payment p USING (account_id, currency, amount_minor)
+WHERE p.sequence = %(night)s AND p.kind <> 'waiver' AND (o.kind = 'reversal') = (p.kind = 'reversal')
+  AND abs(o.effective_on - p.effective_on) <= %(near)s
+UNION
+SELECT account_id, currency, amount_minor, kind = 'reversal' FROM records_posting WHERE confirmed_by = ANY (%(released)s)
+"""
+_NAMED_HERE = """
+SELECT p.payment_id FROM records_payment p JOIN records_paymententry e USING (payment_id)
+WHERE p.sequence = %(night)s AND e.posting_id IS NOT NULL
 """
 
 

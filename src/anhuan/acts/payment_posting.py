@@ -1,8 +1,7 @@
 """The acts on what is counted as paid before the night: entries become postings, each payment once, whoever tells it how often.
 
-Knows how two words of one payment are known to be one: the same id in the bank's books, the same name at the gateway with the same
-amount, or the same account, amount and kind told by another source within `NEAR` days. Each source tells a payment once, so two words of one
-source are two payments. The bank's books are not touched: its night confirms a posting (`acts.payment`), and its word stands.
+What is one payment `acts.payment_matching` says. The bank's books are not touched: its night confirms a posting (`acts.payment`), and its
+word stands.
 
 Who takes payments holds `PAYMENTS` first and the customers after it, in the order of their ids. A posting stops what waits to ask for the
 money, and promises and plans are judged anew, in its own transaction.
@@ -14,7 +13,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +22,8 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Sum
 
 from anhuan.acts import outbox, performance, promise
+from anhuan.acts import payment_matching as matching
+from anhuan.acts.payment_matching import Matched
 from anhuan.core.plan import allocation
 from anhuan.core.plan.parts import Part, Parts
 from anhuan.core.vocabulary import PaymentKind
@@ -30,11 +31,9 @@ from anhuan.records import events
 from anhuan.records.account import Account
 from anhuan.records.case import Case
 from anhuan.records.outbox import ItemState, OutboxItem
-from anhuan.records.payment import Payment, PaymentAllocation, PaymentEntry, Posting, PostingState, Result
+from anhuan.records.payment import PaymentAllocation, PaymentEntry, Posting, PostingState, Result
 from anhuan.rulebook import judging
 
-NEAR = timedelta(days=7)
-"""How far apart two sources may date one payment that has no name in common."""
 JURISDICTION = "cn"
 LEFT = "left"
 """The component of what a payment leaves over: it belongs to the customer."""
@@ -66,300 +65,32 @@ class Taken:
     customers: set[str] = field(default_factory=set)
 
 
-def take(
-    entries: Sequence[PaymentEntry], *, at: datetime, by: str, event: str = "payment.posted", suspense_id: UUID | None = None
-) -> Taken:
-    """Count each of these entries, whose account is known, once. Runs in the caller's transaction, which holds payments.
-
-    The customers are held here, so no other may be held before unless it comes before them in order.
-    """
+def take(entries: Sequence[PaymentEntry], *, at: datetime, by: str, event: str = "payment.posted") -> Taken:
+    """Count each of these entries, whose account is known, once. Runs in the caller's transaction, which holds payments and the customers."""
     taken = Taken()
-    if not entries:
-        return taken
-    owners = dict(Account.objects.filter(pk__in={each.account_id for each in entries}).values_list("account_id", "customer_id"))
-    with connection.cursor() as cursor:
-        hold_customers(cursor, set(owners.values()))
-    standing = _Standing.around(entries)
-    fresh: list[Posting] = []
-    for entry in entries:
-        posting = standing.same(entry)
-        if posting is None:
-            posting = _posting(entry, owners.get(entry.account_id, ""), standing, suspense_id=suspense_id, at=at, by=by)
-            standing.fresh.add(posting.posting_id)
-            fresh.append(posting)
-            entry.result = Result.POSTED if posting.state == PostingState.PROVISIONAL else Result.KNOWN
-        else:
-            entry.result = Result.KNOWN
-            if entry.payment_id and not posting.payment_id:
-                posting.payment_id = entry.payment_id
-                standing.confirm_anew(posting)
-        entry.posting_id = posting.posting_id
-        standing.learn(posting, entry)
-        taken.posted += entry.result == Result.POSTED
-        taken.known += entry.result == Result.KNOWN
-    Posting.objects.bulk_create(fresh)
-    _settle(entries)
-    counted = [posting for posting in fresh if posting.state == PostingState.PROVISIONAL]
-    allocate(counted)
-    tell(counted, taken, event=event, at=at, by=by)
+    if entries:
+        follow(matching.match((), entries=entries, at=at, by=by), taken, event=event, at=at, by=by)
+        taken.posted = sum(entry.result == Result.POSTED for entry in entries)
+        taken.known = len(entries) - taken.posted
     return taken
 
 
-def _settle(entries: Sequence[PaymentEntry]) -> None:
-    """Write what became of each entry, in one statement."""
-    columns = zip(*((each.pk, str(each.result), each.posting_id, each.account_id, each.how) for each in entries), strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE records_paymententry e SET result = u.result, posting_id = u.posting_id, account_id = u.account_id, how = u.how"
-            " FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[]) u (entry_id, result, posting_id, account_id, how)"
-            " WHERE e.entry_id = u.entry_id",
-            [list(column) for column in columns],
-        )
+def follow(matched: Matched, taken: Taken, *, event: str = "payment.posted", at: datetime, by: str) -> None:
+    """What follows from payments matched anew: they are applied, told of, and promises and plans are judged by them."""
+    apply(matched)
+    if matched.gone:
+        _forget(matched.gone, at=at, by=by)
+    tell(matched.counted(), taken, event=event, at=at, by=by)
+    told = {each.customer_id for each in matched.counted()}
+    judge(sorted({each.customer_id for each in (*matched.changed, *matched.gone)} - told), at=at)
 
 
-def _posting(
-    entry: PaymentEntry, customer_id: str, standing: _Standing, *, suspense_id: UUID | None, at: datetime, by: str
-) -> Posting:
-    """A posting of its own for an entry: provisional, or that of a payment the night has brought already."""
-    brought = standing.brought(entry)
-    posting = Posting(
-        posting_id=uuid4(), account_id=entry.account_id, customer_id=customer_id, amount_minor=entry.amount_minor,
-        currency=entry.currency, effective_on=entry.effective_on, kind=entry.kind, payment_id=entry.payment_id,
-        suspense_id=suspense_id, posted_at=at, by=by,
-    )  # fmt: skip
-    if brought is not None:
-        posting.state, posting.confirmed_by, posting.confirmed_in = (
-            PostingState.CONFIRMED.value,
-            brought.payment_id,
-            brought.sequence,
-        )
-        posting.payment_id = brought.payment_id
-        posting.differs = differences(posting, brought)
-        standing.claimed.add(brought.payment_id)
-    elif entry.kind == PaymentKind.REVERSAL:
-        posting.reverses_posting, posting.reverses_payment = standing.reversed(entry)
-    return posting
-
-
-def differences(posting: Posting, payment: Payment) -> list[str]:
-    """What the bank says otherwise of a payment than we counted."""
-    return [name for name in ("account_id", "amount_minor", "currency", "kind") if not _alike(name, posting, payment)]
-
-
-def _alike(name: str, posting: Posting, payment: Payment) -> bool:
-    ours, theirs = getattr(posting, name), getattr(payment, name)
-    if name == "kind":  # autopay, remittances and the like are payments as well
-        return bool((ours == PaymentKind.REVERSAL) == (theirs == PaymentKind.REVERSAL))
-    return bool(ours == theirs)
-
-
-# --- the same payment ---------------------------------------------------------------------------------------------
-
-_Likeness = tuple[str, str, int, bool]
-
-
-def _likeness(one: Any) -> _Likeness:
-    return one.account_id, one.currency, one.amount_minor, one.kind == PaymentKind.REVERSAL
-
-
-@dataclass
-class _Standing:
-    """All that is known around a batch of entries: postings with who has told of each, and the bank's payments."""
-
-    postings: dict[UUID, Posting]
-    sources: dict[UUID, set[str]]
-    by_payment_id: dict[tuple[str, bool], Posting]
-    by_gateway: dict[str, list[Posting]]
-    by_reference: dict[str, Posting]
-    by_likeness: dict[_Likeness, list[Posting]]
-    payments: dict[str, Payment]
-    payments_alike: dict[_Likeness, list[Payment]]
-    claimed: set[str]
-    by_confirmed: dict[tuple[str, bool], Posting] = field(default_factory=dict)
-    fresh: set[UUID] = field(default_factory=set)
-    """Postings of this batch, which are not written yet."""
-
-    @classmethod
-    def around(cls, entries: Sequence[PaymentEntry]) -> _Standing:
-        accounts = {each.account_id for each in entries}
-        names = {each.payment_id for each in entries} | {each.reverses for each in entries} - {""}
-        gateways = {name for each in entries for name in (each.gateway, each.reverses) if name}
-        first = min(each.effective_on for each in entries)
-        kindred = PaymentEntry.objects.filter(posting_id__isnull=False)
-        told = [
-            *kindred.filter(gateway__in=gateways), *kindred.filter(payment_id__in=names - {""}),
-            *kindred.filter(reference__in={each.reverses for each in entries if each.reverses}),
-        ]  # fmt: skip
-        postings = {
-            each.posting_id: each
-            for found in (
-                Posting.objects.filter(account_id__in=accounts, effective_on__gte=first - NEAR),
-                Posting.objects.filter(payment_id__in=names - {""}),
-                Posting.objects.filter(pk__in={each.posting_id for each in told}),
-            )
-            for each in found.exclude(state=PostingState.WITHDRAWN)
-        }
-        told += kindred.filter(posting_id__in=postings)
-        payments = {
-            each.payment_id: each
-            for found in (
-                Payment.objects.filter(pk__in=names - {""}),
-                Payment.objects.filter(account_id__in=accounts, effective_on__gte=first - NEAR),
-            )
-            for each in found.exclude(kind=PaymentKind.WAIVER)
-        }
-        claimed = {
-            name for name in Posting.objects.filter(confirmed_by__in=payments).values_list("confirmed_by", flat=True) if name
-        }
-        made = cls(
-            postings, defaultdict(set), {}, defaultdict(list), {}, defaultdict(list), payments, defaultdict(list), claimed
-        )
-        for posting in sorted(postings.values(), key=lambda each: (each.effective_on, each.posting_id)):
-            made._index(posting)
-        for entry in told:
-            if entry.posting_id in postings:
-                made._heard(postings[entry.posting_id], entry)
-        for payment in sorted(payments.values(), key=lambda each: (each.effective_on, each.payment_id)):
-            made.payments_alike[_likeness(payment)].append(payment)
-        return made
-
-    def _index(self, posting: Posting) -> None:
-        self.postings[posting.posting_id] = posting
-        self.by_likeness[_likeness(posting)].append(posting)
-        if posting.payment_id:
-            self.by_payment_id[posting.payment_id, posting.kind == PaymentKind.REVERSAL] = posting
-        if posting.confirmed_by:
-            self.by_confirmed[posting.confirmed_by, posting.kind == PaymentKind.REVERSAL] = posting
-
-    def _heard(self, posting: Posting, entry: PaymentEntry) -> None:
-        self.sources[posting.posting_id].add(entry.source)
-        self.by_reference.setdefault(entry.reference, posting)
-        if entry.gateway:
-            self.by_gateway[entry.gateway].append(posting)
-
-    def learn(self, posting: Posting, entry: PaymentEntry) -> None:
-        """An entry has been found to tell of a posting, which may be new."""
-        if posting.posting_id not in self.postings:
-            self._index(posting)
-        elif entry.payment_id:
-            self.by_payment_id[entry.payment_id, posting.kind == PaymentKind.REVERSAL] = posting
-        self._heard(posting, entry)
-
-    def same(self, entry: PaymentEntry) -> Posting | None:
-        """The posting that is this very payment, if it is known: by its names first, then by likeness.
-
-        A name outweighs a likeness: a posting confirmed by likeness alone that turns out to be another payment is confirmed anew.
-        """
-        key = (entry.payment_id, entry.kind == PaymentKind.REVERSAL)
-        if entry.payment_id and key in self.by_payment_id:
-            return self.by_payment_id[key]
-        alike = [
-            each
-            for each in self.by_likeness.get(_likeness(entry), [])
-            if entry.source not in self.sources[each.posting_id] and not (entry.payment_id and each.payment_id)
-        ]
-        gateway = {each.posting_id for each in self.by_gateway.get(entry.gateway, [])} if entry.gateway else set()
-        named = next((each for each in alike if each.posting_id in gateway), None)
-        if named is not None:
-            return named
-        if entry.payment_id and (confirmed := self.by_confirmed.get(key)) is not None:
-            if not self._other_name(confirmed, entry.gateway):
-                return confirmed
-            self.claimed.add(entry.payment_id)  # kept for this entry while the other looks for its own
-            self.confirm_anew(confirmed, reserved=True)
-            self.claimed.discard(entry.payment_id)
-        near = [
-            each
-            for each in alike
-            if abs(each.effective_on - entry.effective_on) <= NEAR
-            and not (entry.payment_id and each.confirmed_by)
-            and not self._other_name(each, entry.gateway)
-        ]
-        return min(near, key=lambda each: abs(each.effective_on - entry.effective_on), default=None)
-
-    def confirm_anew(self, posting: Posting, *, reserved: bool = False) -> None:
-        """What confirmed a posting by likeness is let go, and looked for again by all that is known of it now.
-
-        The payment let go confirms another posting that looks like it, unless it is `reserved`.
-        """
-        was = posting.confirmed_by
-        told = self.payments.get(posting.payment_id) if posting.payment_id else None
-        if was is not None and was != posting.payment_id:
-            posting.state, posting.confirmed_by, posting.confirmed_in = PostingState.PROVISIONAL.value, None, None
-            posting.differs = []
-            self.by_confirmed.pop((was, posting.kind == PaymentKind.REVERSAL), None)
-            self._write(posting)
-        other = self.by_confirmed.get((told.payment_id, posting.kind == PaymentKind.REVERSAL)) if told is not None else None
-        if other is not None and other is not posting:
-            self.confirm_anew(other, reserved=True)
-        free = told if told is not None else None if posting.payment_id else self._free(posting)
-        if free is not None and posting.confirmed_by is None:
-            self.claim(posting, free)
-            self.by_confirmed[free.payment_id, posting.kind == PaymentKind.REVERSAL] = posting
-        if was is not None and was not in {each.confirmed_by for each in self.by_confirmed.values()}:
-            self.claimed.discard(was)
-            if not reserved and was in self.payments:
-                self._offer(self.payments[was])
-        self._write(posting)
-
-    def _offer(self, payment: Payment) -> None:
-        """A payment of the bank's that no posting stands for confirms the nearest that looks like it and has none."""
-        waiting = [
-            each
-            for each in self.by_likeness.get(_likeness(payment), [])
-            if each.state == PostingState.PROVISIONAL
-            and each.payment_id in {"", payment.payment_id}
-            and abs(each.effective_on - payment.effective_on) <= NEAR
-        ]
-        nearest = min(waiting, key=lambda each: abs(each.effective_on - payment.effective_on), default=None)
-        if nearest is not None:
-            self.claim(nearest, payment)
-            self.by_confirmed[payment.payment_id, nearest.kind == PaymentKind.REVERSAL] = nearest
-            self._write(nearest)
-
-    def claim(self, posting: Posting, payment: Payment) -> None:
-        """The posting is this payment of the bank's."""
-        posting.state, posting.confirmed_by, posting.confirmed_in = (
-            PostingState.CONFIRMED.value,
-            payment.payment_id,
-            payment.sequence,
-        )
-        posting.differs = differences(posting, payment)
-        self.claimed.add(payment.payment_id)
-
-    def _write(self, posting: Posting) -> None:
-        if posting.posting_id not in self.fresh:
-            posting.save(update_fields=["payment_id", "state", "confirmed_by", "confirmed_in", "differs"])
-
-    def _other_name(self, posting: Posting, gateway: str) -> bool:
-        """Whether a posting is known to the gateway by another name, and so is another payment."""
-        names = [name for name, postings in self.by_gateway.items() if posting in postings]
-        return bool(gateway) and bool(names) and gateway not in names
-
-    def brought(self, entry: PaymentEntry) -> Payment | None:
-        """The bank's own payment this entry tells of, where no posting stands for it yet."""
-        if entry.payment_id:
-            found = self.payments.get(entry.payment_id)
-            return None if found is None or found.payment_id in self.claimed else found
-        return self._free(entry)
-
-    def _free(self, one: PaymentEntry | Posting) -> Payment | None:
-        """The nearest payment of the bank's that looks like this one and no posting stands for."""
-        free = [
-            each
-            for each in self.payments_alike.get(_likeness(one), [])
-            if each.payment_id not in self.claimed and abs(each.effective_on - one.effective_on) <= NEAR
-        ]
-        return min(free, key=lambda each: abs(each.effective_on - one.effective_on), default=None)
-
-    def reversed(self, entry: PaymentEntry) -> tuple[UUID | None, str]:
-        """What a reversal takes back, by the bank's id, the gateway's name or our reference of it: a posting, or a payment of the bank's."""
-        name = entry.reverses
-        found = self.by_payment_id.get((name, False)) or self.by_reference.get(name)
-        found = found or next((each for each in self.by_gateway.get(name, []) if each.kind != PaymentKind.REVERSAL), None)
-        if found is not None and found.kind != PaymentKind.REVERSAL:
-            return found.posting_id, found.confirmed_by or ""
-        return None, name if name in self.payments else ""
+def apply(matched: Matched) -> None:
+    """Keep how what is matched is applied; what was applied otherwise before, or counts no longer, is taken from the accounts first."""
+    stale = [each.pk for each in (*matched.again, *matched.gone)]
+    if stale:
+        PaymentAllocation.objects.filter(posting_id__in=stale).delete()
+    allocate([*matched.counted(), *matched.again])
 
 
 # --- where the money goes -----------------------------------------------------------------------------------------
@@ -500,7 +231,7 @@ def reverse(posting_id: UUID, *, amount_minor: int | None = None, reason: str, a
         made = Posting(
             posting_id=uuid4(), account_id=taken_back.account_id, customer_id=taken_back.customer_id, amount_minor=amount,
             currency=taken_back.currency, effective_on=taken_back.effective_on, kind=PaymentKind.REVERSAL.value, reason=reason[:40],
-            reverses_posting=posting_id, reverses_payment=taken_back.confirmed_by or "", posted_at=at, by=by,
+            reverses_posting=posting_id, posted_at=at, by=by,
         )  # fmt: skip
         made.save(force_insert=True)
         allocate([made])
@@ -508,8 +239,8 @@ def reverse(posting_id: UUID, *, amount_minor: int | None = None, reason: str, a
     return made
 
 
-def withdraw(postings: Sequence[Posting], *, event: str, at: datetime, by: str) -> bool:
-    """Postings count no longer, for whoever placed them takes that back; False, and nothing is done, where the bank has confirmed one.
+def withdraw(postings: Sequence[Posting], *, at: datetime, by: str) -> bool:
+    """Postings made by hand count no longer; False, and nothing is done, where the bank has confirmed one.
 
     Runs in the caller's transaction, which holds payments and the customers.
     """
@@ -518,9 +249,13 @@ def withdraw(postings: Sequence[Posting], *, event: str, at: datetime, by: str) 
     ids = [each.posting_id for each in postings]
     PaymentAllocation.objects.filter(posting_id__in=ids).delete()
     Posting.objects.filter(pk__in=ids).update(state=PostingState.WITHDRAWN)
+    _forget(postings, at=at, by=by)
+    judge(sorted({each.customer_id for each in postings}), at=at)
+    return True
+
+
+def _forget(postings: Sequence[Posting], *, at: datetime, by: str) -> None:
     whose: dict[str, list[str]] = defaultdict(list)
     for each in postings:
         whose[each.customer_id].append(str(each.posting_id))
-    remember(event, {who: {"postings": sorted(names)} for who, names in whose.items()}, at=at, by=by)
-    judge(sorted(whose), at=at)
-    return True
+    remember("payment.withdrawn", {who: {"postings": sorted(names)} for who, names in whose.items()}, at=at, by=by)

@@ -15,10 +15,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from anhuan.acts import hold, law, payment_posting
+from anhuan.acts import hold, law, payment_matching, payment_posting
 from anhuan.acts.hold import Placed
+from anhuan.core.plan.sameness import NEAR
 from anhuan.core.vocabulary import HoldKind, PaymentKind
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import events
@@ -31,6 +33,7 @@ from anhuan.records.payment_suspense import FOUR_EYES_MINOR, IN_SUSPENSE, Suspen
 
 HELD_BECAUSE = "payment_in_suspense"
 CLAIMED = "claims_paid"
+PERSON = payment_matching.PERSON
 CLAIM_DAYS = 3
 """For so many days after a customer says that she has paid, and nothing is found, nothing is collected on the account: policy of the house."""
 
@@ -231,16 +234,16 @@ def _carry_out(cursor: Any, suspense: Suspense, *, at: datetime, by: str, approv
         suspense.state = SuspenseState.RETURNED
     else:
         suspense.state = SuspenseState.MERGED
-        _tie(entry, decision["payment"], at=at, by=by)
+        _tie(entry, suspense, at=at, by=by)
     suspense.save()
     _remember(suspense, "suspense.decided", at=at, by=by)
 
 
 def _post(entry: PaymentEntry, parts: Sequence[Mapping[str, Any]], *, at: datetime, by: str) -> None:
-    """The money counts on its accounts; an entry that is matched whole is compared with all that is known, as any other is."""
+    """The money counts on its accounts, compared with all that is known as any other is."""
     if len(parts) == 1:
-        entry.account_id, entry.how = parts[0]["account_id"], "person"
-        payment_posting.take([entry], at=at, by=by, suspense_id=entry.pk)
+        entry.account_id, entry.how = parts[0]["account_id"], PERSON
+        payment_posting.take([entry], at=at, by=by)
     else:
         whose = owners([each["account_id"] for each in parts])
         made = [
@@ -251,32 +254,37 @@ def _post(entry: PaymentEntry, parts: Sequence[Mapping[str, Any]], *, at: dateti
             for each in parts
         ]  # fmt: skip
         Posting.objects.bulk_create(made)
-        payment_posting.allocate(made)
-        payment_posting.tell(made, payment_posting.Taken(), event="payment.posted", at=at, by=by)
+        matched = payment_matching.match({*map(payment_matching.like, made)}, at=at, by=by)
+        mine = {each.pk for each in made}
+        matched.changed = [each for each in matched.changed if each.pk not in mine]
+        counts = Posting.objects.filter(pk__in=mine, state=PostingState.PROVISIONAL)
+        matched.fresh += list(counts)
+        payment_posting.follow(matched, payment_posting.Taken(), at=at, by=by)
     PaymentEntry.objects.filter(pk=entry.pk).update(result=Result.SUSPENSE)
 
 
-def _tie(entry: PaymentEntry, payment_id: str, *, at: datetime, by: str) -> None:
+def _tie(entry: PaymentEntry, suspense: Suspense, *, at: datetime, by: str) -> None:
     """It is a payment that counts already; a reversal takes that one back."""
+    payment_id = (suspense.decision or {})["payment"]
     paid = Paid.objects.get(pk=payment_id)
     posting = (
         Posting.objects.filter(pk=payment_id).first()
         if paid.provisional
         else Posting.objects.filter(confirmed_by=payment_id).first()
     )
+    entry.account_id, entry.how = paid.account_id, PERSON
     if entry.kind == PaymentKind.REVERSAL:
-        customer_id = owners([paid.account_id]).get(paid.account_id, posting.customer_id if posting else "")
-        posting = Posting(
-            posting_id=uuid4(), account_id=paid.account_id, customer_id=customer_id, amount_minor=entry.amount_minor, currency=entry.currency,
-            effective_on=entry.effective_on, kind=entry.kind, reverses_posting=posting.posting_id if posting else None,
-            reverses_payment="" if paid.provisional else payment_id, suspense_id=entry.pk, posted_at=at, by=by,
-        )  # fmt: skip
-        posting.save(force_insert=True)
-        payment_posting.allocate([posting])
-        payment_posting.tell([posting], payment_posting.Taken(), event="payment.reversed", at=at, by=by)
-    PaymentEntry.objects.filter(pk=entry.pk).update(
-        account_id=paid.account_id, how="person", posting_id=posting and posting.posting_id
-    )
+        matched = payment_matching.match((), entries=[entry], at=at, by=by)
+        Posting.objects.filter(pk=entry.posting_id).update(
+            reverses_posting=posting and posting.pk, reverses_payment="" if posting else payment_id
+        )
+        matched.fresh = list(Posting.objects.filter(pk__in=[each.pk for each in matched.fresh]))
+        payment_posting.follow(matched, payment_posting.Taken(), event="payment.reversed", at=at, by=by)
+    else:
+        suspense.decision = {**(suspense.decision or {}), "with": payment_matching.word_of(payment_id, posting)}
+        suspense.save()  # before it is matched, which asks for it
+        payment_posting.take([entry], at=at, by=by)
+    PaymentEntry.objects.filter(pk=entry.pk).update(result=Result.SUSPENSE)
 
 
 def undo(suspense_id: UUID, *, reason: str, at: datetime, by: str) -> Suspense | Sentence:
@@ -288,20 +296,35 @@ def undo(suspense_id: UUID, *, reason: str, at: datetime, by: str) -> Suspense |
             return _no("suspense_unknown" if suspense is None else "not_decided")
         if not reason.strip():
             return _no("reason_missing")
-        made = list(Posting.objects.filter(suspense_id=suspense_id).exclude(state=PostingState.WITHDRAWN))
-        reversals = Posting.objects.filter(reverses_posting__in=[each.pk for each in made]).exclude(
-            state=PostingState.WITHDRAWN
-        )
+        made = list(_made_of(suspense).exclude(state=PostingState.WITHDRAWN))
+        reversals = Posting.objects.filter(reverses_posting__in=[each.pk for each in made])
         customers = {each.customer_id for each in made} | {*suspense.candidates.values_list("customer_id", flat=True)}
         payment_posting.hold_customers(cursor, customers)
-        if reversals.exists() or not payment_posting.withdraw(made, event="payment.withdrawn", at=at, by=by):
+        confirmed = any(each.state == PostingState.CONFIRMED for each in made)
+        if confirmed or reversals.exclude(state=PostingState.WITHDRAWN).exists():
             return _no("confirmed")
         _remember(suspense, "suspense.undone", at=at, by=by, why=reason.strip()[:200])
+        payment_posting.withdraw([each for each in made if each.suspense_id], at=at, by=by)
+        looks = {payment_matching.like(each) for each in (suspense.entry, *made)}
         PaymentEntry.objects.filter(pk=suspense.pk).update(account_id="", how="", posting_id=None)
+        payment_posting.follow(
+            payment_matching.match(looks, orphaned=[each.pk for each in made], at=at, by=by),
+            payment_posting.Taken(),
+            at=at,
+            by=by,
+        )
         suspense.undone = True
         _reopen(suspense)
         _hold(suspense, at=at, by=by)
     return suspense
+
+
+def _made_of(suspense: Suspense) -> Any:
+    """The postings a decision made: parts by hand, or the one of the entry itself, unless that was said to be known already."""
+    entry = suspense.entry
+    alone = suspense.state == SuspenseState.MATCHED or entry.kind == PaymentKind.REVERSAL
+    own = [entry.posting_id] if alone and entry.posting_id is not None else []
+    return Posting.objects.filter(Q(suspense_id=suspense.pk) | Q(pk__in=own))
 
 
 def _reopen(suspense: Suspense) -> None:
@@ -346,7 +369,7 @@ def claim(
         account = Account.objects.filter(pk=account_id, customer_id=customer_id, currency=currency).first()
         if account is None or not Customer.objects.filter(pk=customer_id).exists():
             return _no("account_unknown")
-        near = {"effective_on__gte": paid_on - payment_posting.NEAR, "effective_on__lte": paid_on + payment_posting.NEAR}
+        near = {"effective_on__gte": paid_on - NEAR, "effective_on__lte": paid_on + NEAR}
         paid = list(
             Paid.objects.filter(account_id=account_id, amount_minor=amount_minor, **near).exclude(kind=PaymentKind.REVERSAL)
         )

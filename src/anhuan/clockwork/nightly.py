@@ -208,7 +208,7 @@ def _steps(con: Backend, night: Night, place: nights.Place, standing: ibis.Table
     at = clock.now()
     people: Steps = {"identity": lambda: identity.absorb(con, night=night, at=at, by=ACTOR)}
     book: Steps = {
-        "payments": lambda: payment.absorb(con, payments=con.table("payments"), night=night, replacing=place.replacing),
+        "payments": lambda: payment.absorb(con, payments=con.table("payments"), night=night, replacing=place.replacing, at=at),
         "cases": lambda: case.absorb(
             con,
             standing=standing,

@@ -55,7 +55,8 @@ class Posting(models.Model):
 
     `payment_id` is the one the night will bring, where somebody told it. `confirmed_by` is the bank's payment that it turned out to
     be; `differs` names what the bank says otherwise of it (amount, account, currency), and the bank's word stands. A reversal names
-    the posting or the bank's payment it takes back.
+    the posting or the bank's payment it takes back. All of it is what its entries say now (`acts.payment_matching`), save where a person
+    has split money (`suspense_id`) or taken it back (`reason`).
     """
 
     posting_id = models.UUIDField(primary_key=True)
@@ -206,6 +207,7 @@ class PaymentEntry(models.Model):
             models.Index(fields=["payment_id"], name="entry_by_payment_id", condition=~Q(payment_id="")),
             models.Index(fields=["gateway"], name="entry_by_gateway", condition=~Q(gateway="")),
             models.Index(fields=["posting_id"], name="entry_by_posting"),
+            models.Index(fields=["account_id", "amount_minor"], name="entry_by_likeness", condition=~Q(account_id="")),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["source", "reference"], name="one_entry_a_reference"),

@@ -385,6 +385,12 @@ class Migration(migrations.Migration):
             model_name="paymententry",
             index=models.Index(fields=["posting_id"], name="entry_by_posting"),
         ),
+        migrations.AddIndex(
+            model_name="paymententry",
+            index=models.Index(
+                condition=models.Q(("account_id", ""), _negated=True), fields=["account_id", "amount_minor"], name="entry_by_likeness"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="paymententry",
             constraint=models.UniqueConstraint(fields=("source", "reference"), name="one_entry_a_reference"),
