@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(clock, "now", lambda: MORNING)
-    outgoing.in_force("overdue_reminder")
+    outgoing.in_force("overdue_reminder", channel="call")
     yield
     desk.empty_cards()
 
