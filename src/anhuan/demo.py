@@ -384,7 +384,7 @@ def _propose_one(cases: list[str], *, by: str, alone: bool) -> str:
                 case, account_ids=[account.account_id], offer_id=offer.id, form=form, wish=None, at=at, by=by,
                 why="" if alone else "客户收入稳定，希望期数更长，月供可承受。",
             )  # fmt: skip
-            if isinstance(made, plan.Plan):
+            if not isinstance(made, list):
                 if alone:
                     plan.agree(made.plan_id, consent="written", evidence="柜面签署的纸质协议，编号 2026-1123-01", at=at, by=by)
                 return case

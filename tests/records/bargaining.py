@@ -13,8 +13,10 @@ from tests.records.desk import MORNING
 from anhuan.acts import plan as plans
 from anhuan.core.plan.agreement import Kind
 from anhuan.core.plan.negotiation import Expense, Form, Wish
+from anhuan.records import events
 from anhuan.records.account import Account
 from anhuan.records.attempt import Fault
+from anhuan.records.case import Case
 from anhuan.records.contact import Contact
 from anhuan.records.payment import Payment
 from anhuan.records.plan import Plan
@@ -39,6 +41,7 @@ def prepared(home: Path) -> None:
         )  # fmt: skip
     for username, role in (("lin", "collector"), ("wang", "senior"), ("chen", "supervisor"), ("zhao", "supervisor")):
         Staff.objects.create(username=username, role=role)
+    desk.opened_to("lin", "wang")
 
 
 def proposed(wish: Wish = TWELVE, **told: Any) -> Plan:
@@ -78,6 +81,15 @@ def call(at: datetime = MORNING, **told: Any) -> Contact:
         "line_result": "connected", "started_at": at, "recorded_at": at, "closed_at": at, "by": "lin",
     }  # fmt: skip
     return Contact.objects.create(**values | told)
+
+
+def keep_recording(of: Contact) -> None:
+    """The exchange has told the recording of a call, as its result does."""
+    told = {"contact": str(of.contact_id), "line_result": "connected", "outcome": "conversation"}
+    events.append(
+        chain=of.customer_id if Case.objects.filter(pk=of.customer_id).exists() else events.HOUSE, kind="contact.completed",
+        body=told | {"recording": {"file": "made-up.wav", "sha256": "0" * 64}}, at=MORNING, by="system:voice",
+    )  # fmt: skip
 
 
 def paid(payment_id: str, on: date, amount: int, account: str = "A1", kind: str = "payment", reverses: str = "") -> None:

@@ -24,6 +24,7 @@ from tests.records.bargaining import (
     agreed,
     call,
     codes,
+    keep_recording,
     owed_total,
     paid,
     prepared,
@@ -114,6 +115,11 @@ def test_nothing_begins_without_consent_that_can_be_shown() -> None:
     assert told(consent="oral", consent_in=spouse.contact_id) == {"consent_unfit"}
     assert not Plan.objects.filter(state="active").exists()
     hers = call()
+    assert told(consent="oral", consent_in=hers.contact_id) == {"consent_unrecorded"}
+    unreached = call(contact_id="00000000-0000-0000-0000-0000000000c3", line_result="")
+    keep_recording(unreached)
+    assert told(consent="oral", consent_in=unreached.contact_id) == {"consent_unfit"}
+    keep_recording(hers)
     answer = plan.agree(one.plan_id, consent="oral", consent_in=hers.contact_id, at=MORNING, by="lin")
     assert isinstance(answer, Plan)
     assert (answer.state, answer.consent_in) == ("active", hers.contact_id)

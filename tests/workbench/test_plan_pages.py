@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from tests.records import desk
-from tests.records.bargaining import TWENTY, call, owed_total, prepared, proposed
+from tests.records.bargaining import TWENTY, call, keep_recording, owed_total, prepared, proposed
 from tests.records.delivered import Bank, customer, point
 from tests.records.desk import MORNING
 
@@ -96,6 +96,9 @@ def test_a_wish_is_granted_taken_and_agreed_from_the_card() -> None:
     one = Plan.objects.get()
     assert (one.state, one.principal_minor) == ("approved", owed_total())
     spoken = call()
+    refused = step(lin, step="agree", plan=str(one.pk), consent="oral", contact=str(spoken.pk))
+    assert (refused.status_code, "get her consent in writing" in words(refused)) == (422, True)
+    keep_recording(spoken)
     answer = step(lin, step="agree", plan=str(one.pk), consent="oral", contact=str(spoken.pk))
     assert "Being performed" in words(answer)
     assert "Call off" not in words(answer)

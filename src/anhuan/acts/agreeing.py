@@ -73,6 +73,10 @@ _SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "该通话不是与本人的通话，或未接通，不能作为口头同意的凭证。",
             "This contact was no conversation with the customer herself, so it holds no consent of hers.",
         ),
+        "consent_unrecorded": (
+            "该通话没有录音，口头同意不能作为凭证；请取得书面同意（《商业银行信用卡业务监督管理办法》第七十条）。",
+            "This call was not recorded, so what she said cannot be shown; get her consent in writing (Credit Card Measures, Art. 70).",
+        ),
         "component_unfit": ("只可减免利息、违约金或费用。", "Interest, penalty or fees may be waived."),
         "waiver_beyond": (
             "减免金额应大于零且不超过该项欠款。",

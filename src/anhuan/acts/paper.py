@@ -45,13 +45,13 @@ _WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "zh": {
             "bank": "甲方（发卡银行）：{bank}", "customer": "乙方（持卡人）：{name}", "accounts": "账户：{accounts}", "number": "期次",
-            "due": "还款日", "payment": "应还金额（{currency}）", "left": "剩余欠款", "bank_signs": "甲方（盖章）：____________________",
-            "customer_signs": "乙方（签字）：____________________", "several": "共 {number} 期，以 {currency} 按期还款，各期如下。",
+            "due": "还款日", "payment": "应还金额（{currency}）", "left": "剩余欠款", "bank_signs": "甲方（盖章）", "signed": "签署",
+            "customer_signs": "乙方（签字）：____________________　　日期：______________", "several": "共 {number} 期，以 {currency} 按期还款，各期如下。",
         },
         "en": {
             "bank": "The bank: {bank}", "customer": "The cardholder: {name}", "accounts": "Accounts: {accounts}", "number": "No.",
-            "due": "Due", "payment": "Payment ({currency})", "left": "Left owed", "bank_signs": "The bank (seal): ____________________",
-            "customer_signs": "The cardholder (signature): ____________________",
+            "due": "Due", "payment": "Payment ({currency})", "left": "Left owed", "bank_signs": "The bank (seal)", "signed": "Signatures",
+            "customer_signs": "The cardholder (signature): ____________________  Date: ______________",
             "several": "It is paid in {currency} in {number} instalments, as follows.",
         },
     }
@@ -102,9 +102,10 @@ def bank(lang: str, on: date) -> str:
 
 def _text(plan: Plan, lang: str, name: str) -> Iterator[str]:
     words, zh = _WORDS[lang], lang == "zh"
-    yield words["bank"].format(bank=bank(lang, plan.agreed.start))
-    yield words["customer"].format(name=name)
-    yield words["accounts"].format(accounts=", ".join(plan.accounts))
+    parties = {"bank": bank(lang, plan.agreed.start), "name": name, "accounts": ", ".join(plan.accounts)}
+    for each in ("bank", "customer", "accounts"):
+        yield words[each].format(**parties)
+        yield ""
     for number, clause in enumerate(stated(plan), start=1):
         yield ""
         yield f"# {number}. {ITEMS[clause.item][not zh]}"
@@ -112,9 +113,12 @@ def _text(plan: Plan, lang: str, name: str) -> Iterator[str]:
             yield from _table(plan, words)
         else:
             yield clause.zh if zh else clause.en
+    # The bank's seal and the date of the paper stand under the last line, at the right; her own line is clear of both.
+    yield ""
+    yield f"# {words['signed']}"
+    yield words["customer_signs"]
     yield ""
     yield f"~ {words['bank_signs']}"
-    yield f"~ {words['customer_signs']}"
 
 
 def _table(plan: Plan, words: Mapping[str, str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ it is performed is `core.plan.agreement`'s word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -29,6 +29,7 @@ from anhuan.core.plan.clauses import may_take_effect
 from anhuan.core.plan.negotiation import Form, Offer, Wish, note
 from anhuan.core.plan.parts import Part, Parts
 from anhuan.core.vocabulary import CALLS, HoldKind, LineResult, Party
+from anhuan.records import events
 from anhuan.records.account import Account
 from anhuan.records.attempt import Fault
 from anhuan.records.contact import Contact, State
@@ -209,7 +210,7 @@ def _not_yet(plan: Plan, customer: Held, consent: str, consent_in: UUID | None, 
     accounts = Account.objects.filter(account_id__in=plan.accounts, customer_id=plan.customer_id)
     if sum(bargain.parts_of(each).total_minor for each in accounts) < plan.principal_minor - plan.waived_minor:
         yield fault("plan", "facts_changed")
-    yield from _consented(plan, consent, consent_in, evidence)
+    yield from _consented(plan, customer, consent, consent_in, evidence)
     form = PlanForm.ORAL if consent == PlanForm.ORAL else PlanForm.WRITTEN
     answer = may_take_effect(
         plan.agreed, plan.rows(), form, recorded=consent_in is not None, law=law_of("cn", day(customer.at))
@@ -220,7 +221,7 @@ def _not_yet(plan: Plan, customer: Held, consent: str, consent_in: UUID | None, 
         )
 
 
-def _consented(plan: Plan, consent: str, consent_in: UUID | None, evidence: str) -> Iterator[Fault]:
+def _consented(plan: Plan, customer: Held, consent: str, consent_in: UUID | None, evidence: str) -> Iterator[Fault]:
     if consent not in set(PlanForm) or (consent == PlanForm.WRITTEN and not evidence.strip()):
         yield fault("consent", "consent_missing")
     elif consent == PlanForm.ORAL:
@@ -228,14 +229,30 @@ def _consented(plan: Plan, consent: str, consent_in: UUID | None, evidence: str)
             yield fault("consent", "consent_missing")
         elif not _heard_her(plan, consent_in):
             yield fault("consent", "consent_unfit")
+        elif not recorded(plan.customer_id if customer.has_case else events.HOUSE, [consent_in]):
+            yield fault("consent", "consent_unrecorded")
 
 
 def _heard_her(plan: Plan, contact_id: UUID) -> bool:
-    """Whether the contact was a call in which she herself was spoken to, since the offer was made: its recording holds what she said."""
+    """Whether the contact was a call in which she herself was spoken to, since the offer was made."""
     found = Contact.objects.filter(
-        pk=contact_id, customer_id=plan.customer_id, channel__in=[*CALLS], party=Party.DEBTOR, line_result__in=["", LineResult.CONNECTED],
+        pk=contact_id, customer_id=plan.customer_id, channel__in=[*CALLS], party=Party.DEBTOR, line_result=LineResult.CONNECTED,
     ).exclude(state=State.VOID).first()  # fmt: skip
     return found is not None and (found.closed_at is None or found.closed_at >= plan.proposed_at)
+
+
+def recorded(chain: str, contacts: Collection[UUID]) -> set[UUID]:
+    """Those of these contacts whose call was recorded, the recording not being destroyed since, as the chain of events tells it."""
+    told = events.Event.objects.filter(
+        chain=chain, kind__in=["contact.completed", "recording.destroyed"], body__contact__in=[str(each) for each in contacts]
+    ).order_by("number")
+    kept: set[UUID] = set()
+    for kind, body in told.values_list("kind", "body"):
+        if kind == "recording.destroyed":
+            kept.discard(UUID(body["contact"]))
+        elif "recording" in body:
+            kept.add(UUID(body["contact"]))
+    return kept
 
 
 def place_hold(plan: Plan, customer: Held) -> UUID:

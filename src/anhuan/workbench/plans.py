@@ -81,16 +81,17 @@ def _context(request: HttpRequest, case_id: str) -> dict[str, Any]:
         "days": {name: of(today) for name, of in forms.DAYS.items()},
         "may_work": staff.may(Right.WORK), "may_grant": staff.may(Right.GRANT),
         "expenses": list(Expense), "kinds": plan.KINDS, "methods": [each for each in Method if each is not Method.CUSTOM],
-        "amount_names": list(forms.AMOUNTS), "parts": waiver.PARTS, "calls": _calls(case_id),
+        "amount_names": list(forms.AMOUNTS), "parts": waiver.PARTS,
+        "calls": _calls(case_id) if any(each.state == PlanState.APPROVED for each in agreements) else [],
     }  # fmt: skip
 
 
 def _calls(case_id: str) -> list[Contact]:
-    """The last talks with herself: what an oral consent may rest on."""
-    spoken = Contact.objects.filter(
-        customer_id=case_id, channel__in=[*CALLS], party="debtor", line_result__in=["", "connected"]
-    )
-    return list(spoken.exclude(state="void").order_by("-started_at")[:5])
+    """The last recorded talks with herself: what an oral consent may rest on."""
+    spoken = Contact.objects.filter(customer_id=case_id, channel__in=[*CALLS], party="debtor", line_result="connected")
+    last = list(spoken.exclude(state="void").order_by("-started_at")[:5])
+    kept = plan.recorded(case_id, [each.contact_id for each in last])
+    return [each for each in last if each.contact_id in kept]
 
 
 # --- offers -------------------------------------------------------------------------------------------------------
