@@ -17,7 +17,7 @@ import os
 import platform
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,8 @@ def _people(cases: list[str]) -> None:
     for case in Case.objects.filter(pk__in=cases, events=0):
         for number in range(60):
             body = {"business_date": "2026-11-01", "from": number % 2, "to": 1 + number % 2}
-            events.append(chain=case.pk, kind="case.moved", body=body, at=AT, by="system:night")
+            at = AT - timedelta(hours=60 - number)
+            events.append(chain=case.pk, kind="case.moved", body=body, at=at, by="system:night")
 
 
 def measure(cases: list[str]) -> dict[str, dict[str, Any]]:

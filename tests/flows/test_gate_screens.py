@@ -135,6 +135,7 @@ def test_what_was_done_stands_on_the_page(page: Page, desk: Desk, cases: dict[st
     expect(page.locator("#standing")).to_contain_text("Complaint")
     expect(page.locator("#timeline [data-kind=contact], #timeline [data-kind=refusal]")).to_have_count(2)
     expect(page.locator("#timeline [data-kind=refusal]").first).to_contain_text("complaint is pending")
+    page.locator("#events").scroll_into_view_if_needed()
     expect(page.locator("#events")).to_contain_text("Collection stopped from 2026-11-03 08:20 on: Complaint.")
     page.goto(f"{desk.address}/cases/{cases['texts_no_more']}/")
     expect(button(page, "sms")).to_have_attribute("data-verdict", "refuse")

@@ -64,10 +64,12 @@ def test_the_phone_answers_and_the_case_shows_what_was_said_and_what_came_of_it(
     page.goto(f"{desk.address}/outbox/")
     expect(page.locator("#outbox")).to_contain_text("No more by this channel")
     page.get_by_role("row", name="No more messages").get_by_role("link").click()
+    page.locator("#messages").scroll_into_view_if_needed()
     page.locator("#messages").get_by_role("button", name="Read").last.click()
     expect(page.locator("#message .said")).to_contain_text("325.06元")
     expect(page.locator("#message .receipts")).to_contain_text("taken by the next hand")
     page.reload()
+    page.locator("#events").scroll_into_view_if_needed()
     expect(page.locator("#events")).to_contain_text("message")
 
 

@@ -253,8 +253,9 @@ def test_rows_are_walked_and_opened_without_a_mouse(page: Page, desk: Desk) -> N
     page.wait_for_url(f"**/cases/{listed[1]}/**")
     page.keyboard.press("[")
     page.wait_for_url(f"**/cases/{listed[0]}/**")
-    assert page.locator("a[rel=prev]").count() == 0
     assert "sort=-dpd" in page.locator(".page-tools a").first.get_attribute("href")
+    page.keyboard.press("[")  # before the first there is the list itself
+    page.wait_for_url("**/cases/?*sort=-dpd*")
 
 
 def test_single_keys_can_be_switched_off(page: Page, desk: Desk) -> None:
@@ -347,6 +348,7 @@ def test_a_look_in_clear_needs_a_reason_leaves_an_event_and_does_not_last(page: 
     assert person["id_number"] not in page.locator("#person").inner_text()
 
     page.get_by_role("button", name="Mask again").click()
+    page.locator("#events").scroll_into_view_if_needed()
     expect(page.locator("#events li").first).to_contain_text("Customer called in")
     assert person["name"] not in page.content()
     event = desk.anhuan("case", "show", case, "--json")["events"][0]

@@ -152,10 +152,14 @@ def test_neighbours_follow_the_list_a_case_was_opened_from(rf: RequestFactory) -
     request = asked("")
     request.user = Staff(username="reader", role="operations")
     odd = Listing(buckets=(1,))
-    assert cases.neighbours(request, odd, "C0002") == {"previous": "C0000", "next": "C0004"}
-    assert cases.neighbours(request, odd, "C0000") == {"previous": None, "next": "C0002"}
-    assert cases.neighbours(request, Listing(sort="-past_due"), "C0002") == {"previous": "C0003", "next": "C0001"}
-    assert cases.neighbours(request, odd, "nobody") == {"previous": None, "next": None}
+
+    def beside(listing: Listing, case_id: str) -> list[str | None]:
+        return [cases.neighbour(request, listing, case_id, way) for way in ("previous", "next")]
+
+    assert beside(odd, "C0002") == ["C0000", "C0004"]
+    assert beside(odd, "C0000") == [None, "C0002"]
+    assert beside(Listing(sort="-past_due"), "C0002") == ["C0003", "C0001"]
+    assert beside(odd, "nobody") == [None, None]
 
 
 @pytest.mark.django_db

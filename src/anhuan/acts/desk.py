@@ -6,7 +6,7 @@ nothing: a verdict here is a preview, and the door (`acts.dispatch`) judges agai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -136,9 +136,10 @@ def _points(channel: str, party: str, person: str, known: Known) -> Iterator[str
             yield point
 
 
-def overdue(customer_id: str, known: Known) -> list[str]:
-    """The accounts a contact is about: those overdue; all of them where none is."""
-    late = Account.objects.filter(customer_id=customer_id, bucket__gt=0).values_list("account_id", flat=True)
+def overdue(customer_id: str, known: Known, late: Collection[str] | None = None) -> list[str]:
+    """The accounts a contact is about: those overdue (`late`, where a caller has them); all of them where none is."""
+    if late is None:
+        late = Account.objects.filter(customer_id=customer_id, bucket__gt=0).values_list("account_id", flat=True)
     return sorted(set(late) & known.facts.debts.keys()) or sorted(known.facts.debts)
 
 
@@ -162,13 +163,15 @@ _OFFERED: Mapping[str, tuple[Channel, ...]] = MappingProxyType(
 _DEBTORS = frozenset({Party.DEBTOR, Party.GUARANTOR})
 
 
-def previews(customer_id: str, *, law: Law, at: datetime, known: Known | None = None) -> list[tuple[Attempt, Preview | Unfit]]:
+def previews(
+    customer_id: str, *, law: Law, at: datetime, known: Known | None = None, late: Collection[str] | None = None
+) -> list[tuple[Attempt, Preview | Unfit]]:
     """Every contact the file offers the desk, judged at once: of the debtor and a guarantor to collect by each channel that
     reaches a point of theirs, of other people a call to ask where she is; by everything known at `at`, which a caller may have
-    learnt already (`known`).
+    learnt already (`known`), as well as which accounts are overdue (`late`).
     """
     known = known or facts.known_of(customer_id, at=at, since=at - facts.reach(law))
-    debts = overdue(customer_id, known)
+    debts = overdue(customer_id, known, late)
     judged: list[tuple[Attempt, Preview | Unfit]] = []
     for point, (kind, party, person) in known.points.items():
         collects = party in _DEBTORS

@@ -108,14 +108,14 @@ def hold_people(cursor: CursorWrapper) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PEOPLE_LOCK])
 
 
-def unsealed(customer_id: str, *, ring: Keyring | None = None) -> Person | None:
+def unsealed(customer_id: str, *, ring: Keyring | None = None, customer: Customer | None = None) -> Person | None:
     """Everything the bank told of one customer, in clear; None when it never named her.
 
     For acts that leave a trace of the look (`acts.identity.reveal`) and for the door that dials a number; screens use
     `masked`. Contact points that the bank no longer delivers come last.
     """
     ring = ring or keyring()
-    customer = Customer.objects.filter(pk=customer_id).first()
+    customer = customer or Customer.objects.filter(pk=customer_id).first()
     if customer is None:
         return None
     told = _fields(CUSTOMER_SEALED, ring.open("customer", customer_id, customer.sealed, customer.key_id))
@@ -123,9 +123,9 @@ def unsealed(customer_id: str, *, ring: Keyring | None = None) -> Person | None:
     return Person(customer_id=customer_id, points=tuple(sorted(points, key=_in_order)), **told)
 
 
-def masked(customer_id: str, *, ring: Keyring | None = None) -> Person | None:
+def masked(customer_id: str, *, ring: Keyring | None = None, customer: Customer | None = None) -> Person | None:
     """The same person as every screen may show her: see the masks below."""
-    person = unsealed(customer_id, ring=ring)
+    person = unsealed(customer_id, ring=ring, customer=customer)
     return person and mask_person(person)
 
 

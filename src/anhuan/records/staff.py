@@ -98,6 +98,7 @@ class Staff(AbstractUser):  # type: ignore[django-manager-missing]  # of django-
 
     # The instant of the request she looks in, told by the edge; without it nothing that lasts for a time only is counted.
     looks_at: datetime | None = None
+    opened: tuple[datetime, list[str]] | None = None
 
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 

@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import Resolver404, resolve
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -34,7 +35,7 @@ from anhuan.core.facts import Facts
 from anhuan.core.vocabulary import Covers, Presence
 from anhuan.records import access, events, facts, identity
 from anhuan.records.account import Account
-from anhuan.records.call import Call, open_call
+from anhuan.records.call import Call
 from anhuan.records.case import BucketSpan
 from anhuan.records.contact import Contact
 from anhuan.records.customer import Customer
@@ -51,6 +52,7 @@ from anhuan.workbench.happenings import told
 
 COMPONENTS = ("principal", "interest", "penalty", "fees", "instalment_unbilled")
 EVENTS = 30
+"""Events of the chain that are shown, once somebody gets as far down the page."""
 CARDS = ("worklist", "plans", "disputes", "payments")
 """Rooms that give this page a card of theirs, under `ROOM/card/CASE/`."""
 REVEALED_SECONDS = 60
@@ -75,28 +77,28 @@ _KINDS = {"phone": ("mobile", "phone"), "email": ("email",), "address": ("addres
 @require_GET
 def case(request: HttpRequest, case_id: str) -> HttpResponse:
     """The whole page, everything personal masked; the query names the list it was opened from."""
-    found = access.case(reader(request), case_id, events=EVENTS)
+    found = access.case(reader(request), case_id, events=0)
     if found is None:
         raise Http404
-    listing = cases.Listing.of(request)
     now = clock.now()
     works = reader(request).may(Right.WORK)
     law, parts = laws.in_force(now), _person(request, case_id)
     known = facts.known_of(case_id, at=now, since=now - facts.reach(law))
-    ours, others = gate.strip(case_id, law, now, known=known, person=parts["person"])
+    late = [account.account_id for account in found.accounts if account.bucket > 0]
+    ours, others = gate.strip(case_id, law, now, known=known, person=parts["person"], late=late)
     asked = timeline_of.Asked(case_id, reads=works)
     lines, further = timeline_of.lines(asked, now=now)
     agreed = works and agrees(known.facts, now)
     by, today = reader(request).get_username(), business_date()
     context = {
         "case": found.case,
+        "book_date": today,
         "now": now,
         "figures": found.figures,
         "works": works,
         "ours": ours,
         "others": others,
         "ways": call.ways(by, settings.ANHUAN_HOME) if works else [],
-        "open_call": open_call(by) if works else None,
         "lines": lines,
         "further": further,
         "kinds": timeline_of.KINDS,
@@ -104,16 +106,13 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
         "vulnerable": timeline_of.sensitive(case_id) if agreed else [],
         "agreed": agreed,
         "wishes": wishes(known.facts, now),
-        "verified": verified_today(case_id, now),
+        **calls_of(case_id, by if works else "", now),
         **standing(case_id, now),
         "cards": cards(case_id),
         "accounts": [(account, owed(account)) for account in found.accounts],
         "totals": totals(found.accounts),
         "history": history(found.spans, today),
-        "events": told(found.events, contacts=contacts_of(found.events)),
-        "more_events": found.case.events > EVENTS,
-        "neighbours": cases.neighbours(request, listing, case_id),
-        "list_query": listing.query(),
+        "list_query": cases.Listing.of(request).query(),
         "why": strategy.why(case_id, today),
         **parts,
     }
@@ -161,12 +160,39 @@ def chain(request: HttpRequest, case_id: str) -> HttpResponse:
     return render(request, "workbench/_chain.html", {"answer": events.verify(case=case_id)})
 
 
+@page
+@require_GET
+def chained(request: HttpRequest, case_id: str) -> HttpResponse:
+    """The newest events of this case's chain, with their hashes."""
+    found = access.case(reader(request), case_id, events=EVENTS)
+    if found is None:
+        raise Http404
+    context = {
+        "case": found.case, "events": told(found.events, contacts=contacts_of(found.events)),
+        "more_events": found.case.events > EVENTS,
+    }  # fmt: skip
+    return render(request, "workbench/_case_events.html", context)
+
+
+@page
+@require_GET
+def beside(request: HttpRequest, case_id: str, way: str) -> HttpResponse:
+    """The case before or after this one in the list it was opened from; the list itself where there is none."""
+    if not access.may_see_case(reader(request), case_id):
+        raise Http404
+    listing = cases.Listing.of(request)
+    found = cases.neighbour(request, listing, case_id, way)
+    request.kept_look = True  # type: ignore[attr-defined]  # nothing of her is shown
+    return redirect(f"{reverse('case', args=[found]) if found else reverse('cases')}?{listing.query()}")
+
+
 def _person(request: HttpRequest, case_id: str) -> dict[str, Any]:
     """What the person's part of the page needs, masked."""
+    customer = Customer.objects.filter(pk=case_id).first()
     return {
         "case_id": case_id,
-        "person": identity.masked(case_id),
-        "customer": Customer.objects.defer("sealed", "name_index", "id_index").filter(pk=case_id).first(),
+        "person": identity.masked(case_id, customer=customer) if customer else None,
+        "customer": customer,
         "may_reveal": may_reveal(reader(request)),
         "revealable": REVEALABLE.items(),
         "reasons": (_("Checking identity before a call"), _("Customer called in"), _("Handling a complaint"), _("Data repair")),
@@ -250,11 +276,18 @@ def standing(case_id: str, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def verified_today(case_id: str, now: datetime) -> datetime | None:
-    """When somebody last showed on a call of today that she is the customer."""
-    found = Call.objects.filter(customer_id=case_id).exclude(verified_at=None).order_by("-opened_at").first()
-    at = found.verified_at if found else None
-    return at if at and timezone.localtime(at).date() == timezone.localtime(now).date() else None
+def calls_of(case_id: str, by: str, now: datetime) -> dict[str, Any]:
+    """When somebody last showed on a call of today that she is the customer; and the call that `by` has not wrapped up yet."""
+    today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    of_her = Q(customer_id=case_id, verified_at__gte=today)
+    found = list(Call.objects.filter(of_her | Q(by=by, closed_at=None) if by else of_her))
+    checked = [
+        each.verified_at for each in found if each.customer_id == case_id and each.verified_at and each.verified_at >= today
+    ]
+    return {
+        "verified": max(checked, default=None),
+        "open_call": next((each for each in found if each.by == by and each.closed_at is None), None),
+    }
 
 
 @dataclass(frozen=True)

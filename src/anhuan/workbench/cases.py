@@ -255,17 +255,15 @@ def choices() -> dict[str, list[str]]:
     return kept
 
 
-def neighbours(request: HttpRequest, listing: Listing, case_id: str) -> dict[str, str | None]:
-    """The cases before and after one in the list it was opened from; None where there is none."""
+def neighbour(request: HttpRequest, listing: Listing, case_id: str, way: str) -> str | None:
+    """The case before (`way` is "previous") or after one in the list it was opened from; None where there is none."""
     itself = access.cases(reader(request), CaseFilter(status=listing.status, ids=(case_id,))).lines
     if not itself:
-        return {"previous": None, "next": None}
+        return None
     key = listing.key(itself[0])
-    found = {
-        "previous": listing.page(request, before=key, limit=1).lines,
-        "next": listing.page(request, after=key, limit=1).lines,
-    }
-    return {name: lines[0].case_id if lines else None for name, lines in found.items()}
+    at = {"before": key} if way == "previous" else {"after": key}
+    lines = listing.page(request, **at, limit=1).lines
+    return lines[0].case_id if lines else None
 
 
 # --- Exact search ---------------------------------------------------------------------------------------------------

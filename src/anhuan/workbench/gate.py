@@ -6,7 +6,7 @@ address holds anything personal. Nothing is sent from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -124,11 +124,13 @@ class Budget:
     buttons: tuple[Button, ...]
 
 
-def strip(case_id: str, law: Law, now: datetime, *, known: Known, person: Person | None) -> tuple[list[Budget], list[Budget]]:
+def strip(
+    case_id: str, law: Law, now: datetime, *, known: Known, person: Person | None, late: Collection[str]
+) -> tuple[list[Budget], list[Budget]]:
     """The channels to the customer and those to other people, each as its best point stands; permitted points first."""
     places = _where(person)
     found: dict[tuple[bool, str], list[tuple[Preview, Button]]] = {}
-    for attempt, preview in desk.previews(case_id, law=law, at=now, known=known):
+    for attempt, preview in desk.previews(case_id, law=law, at=now, known=known, late=late):
         if isinstance(preview, Unfit):
             continue
         where, kind = places.get(attempt.point, ("", ""))

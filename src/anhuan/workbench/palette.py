@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from django.urls import NoReverseMatch, reverse
 
@@ -68,8 +69,13 @@ _PAGES = (
 )
 
 
-def commands() -> Iterator[Command]:
+@cache
+def commands() -> tuple[Command, ...]:
     """Everything the palette offers, actions before pages."""
+    return tuple(_commands())
+
+
+def _commands() -> Iterator[Command]:
     seen: set[str] = set()
     for action in codes.book().actions.values():
         if action.key and action.key not in seen and action.key in _TARGETS:

@@ -1,25 +1,27 @@
 """The timeline of a case: everything done by anybody on any channel, in one list, newest first.
 
 Knows how contacts, messages, replies, refusals, payments, notes, holds and events become lines, and that what is told by one of them is
-not told again by another. One query for each kind, whatever the case's length. Notes are in clear for who works the case; a sensitive
-one only while the consent it rests on stands.
+not told again by another. One statement says where the lines stand, and one for each kind that is among them fetches it.
+Notes are in clear for who works the case; a sensitive one only while the consent it rests on stands.
 """
 
+# ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from anhuan.acts import note as notes
 from anhuan.core.vocabulary import BANK, PaymentKind
 from anhuan.records import identity
-from anhuan.records.account import Account
 from anhuan.records.call import Call
 from anhuan.records.contact import Contact, Refusal
 from anhuan.records.events import Event
@@ -31,7 +33,7 @@ from anhuan.rulebook import codes
 from anhuan.workbench import figures, gate, happenings, words
 
 KINDS = ("contact", "message", "reply", "refusal", "payment", "note", "hold", "event")
-LENGTH = 40
+LENGTH = 25
 _TOLD_BY_OTHERS = ("contact.", "call.wrapped", "hold.", "note.", "message.read", "identity.revealed")
 """Events that a line of another kind tells already, and looks, which have their own page."""
 
@@ -60,30 +62,67 @@ class Asked:
     before: datetime | None = None
     reads: bool = False
 
-    def upto(self, field: str) -> Q:
-        return Q(**{f"{field}__lt": self.before}) if self.before else Q()
+
+# Where the lines of each kind stand: whatever else the rows tell is asked of those alone that are shown. A contact that a message
+# tells of already is left to the message.
+_WHERE = {
+    "contact": (
+        "SELECT started_at AS at, contact_id::text AS id FROM records_contact t WHERE customer_id = %(customer)s"
+        " AND NOT EXISTS (SELECT FROM records_outboxitem o WHERE o.contact_id = t.contact_id)"
+    ),
+    "message": "SELECT changed_at AS at, item_id::text AS id FROM records_outboxitem WHERE customer_id = %(customer)s",
+    "reply": "SELECT heard_at AS at, reply_id::text AS id FROM records_reply WHERE customer_id = %(customer)s",
+    "refusal": "SELECT at, id::text AS id FROM records_refusal WHERE customer_id = %(customer)s",
+    "payment": (
+        "SELECT p.effective_on::timestamp AT TIME ZONE %(zone)s AS at, p.payment_id AS id"
+        " FROM records_account a JOIN records_payment p USING (account_id) WHERE a.customer_id = %(customer)s"
+    ),
+    "note": "SELECT at, note_id::text AS id FROM records_note WHERE customer_id = %(customer)s",
+    "hold": "SELECT begins AS at, hold_id::text AS id FROM records_hold WHERE customer_id = %(customer)s",
+    "event": (
+        "SELECT at, lpad(number::text, 12, '0') AS id FROM records_event"
+        " WHERE chain = %(customer)s AND NOT kind ^@ ANY(%(told)s)"
+    ),
+}
+_OF_ONE_KIND = (
+    "(SELECT '{}' AS kind, at, id FROM ({}) k WHERE at < %(before)s ORDER BY at DESC FETCH FIRST %(rows)s ROWS WITH TIES)"
+)
 
 
 def lines(asked: Asked, *, now: datetime, length: int = LENGTH) -> tuple[list[Line], datetime | None]:
-    """So many lines, newest first, and the instant to go on from; None at the end."""
+    """About so many lines, newest first, and the instant to go on from; None at the end. What happened at one instant stays together."""
+    places = _places(asked, length + 1)
+    further = None
+    if len(places) > length:
+        shown = [each for each in places if each[1] > places[-1][1]] or places
+        places, further = shown, shown[-1][1]
     told: list[Line] = []
     for kind, read in _READ.items():
-        if kind in asked.kinds:
-            told += read(asked, now, length + 1)
-    told.sort(key=lambda line: line.at, reverse=True)
-    return told[:length], told[length - 1].at if len(told) > length else None
+        if ids := [row for of, _at, row in places if of == kind]:
+            told += read(asked, now, ids)
+    order = {kind: number for number, kind in enumerate(KINDS)}
+    told.sort(key=lambda line: (-line.at.timestamp(), order[line.kind]))
+    return told, further
 
 
-def _contacts(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
-    found = list(
-        Contact.objects.filter(asked.upto("started_at"), customer_id=asked.customer_id).order_by("-started_at")[:length]
-    )
-    ids = [each.contact_id for each in found]
-    by_machine = set(OutboxItem.objects.filter(contact_id__in=ids).values_list("contact_id", flat=True))
+def _places(asked: Asked, rows: int) -> list[tuple[str, datetime, str]]:
+    """The kind, instant and id of the newest, and of all that share the last one's instant."""
+    each = " UNION ALL ".join(_OF_ONE_KIND.format(kind, _WHERE[kind]) for kind in KINDS if kind in asked.kinds)
+    params: dict[str, Any] = {
+        "customer": asked.customer_id, "before": asked.before or _END, "rows": rows, "told": list(_TOLD_BY_OTHERS),
+        "zone": settings.TIME_ZONE,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT kind, at, id FROM ({each}) a ORDER BY at DESC FETCH FIRST %(rows)s ROWS WITH TIES", params)
+        return list(cursor.fetchall())
+
+
+_END = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
+
+
+def _contacts(_asked: Asked, _now: datetime, ids: list[str]) -> Iterator[Line]:
     led = {each.contact_id: each for each in Call.objects.filter(contact_id__in=ids)}
-    for contact in found:
-        if contact.contact_id in by_machine:
-            continue
+    for contact in Contact.objects.filter(pk__in=ids):
         deed = gate.deed(contact)
         result = " · ".join(words.label(table, word) for table, word in deed.result)
         call = led.get(contact.contact_id)
@@ -93,16 +132,8 @@ def _contacts(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # no
         channel, party = words.label("channel", contact.channel), words.label("party", contact.party)
         direction = f" {words.label('direction', 'inbound')}" if deed.inbound else ""
         who = contact.actor.removeprefix("agency:") if actor == "agency" else contact.by
-        yield Line(
-            contact.started_at,
-            "contact",
-            f"{channel}{direction} · {party}",
-            who,
-            actor,
-            result,
-            deed.tone,
-            row=str(contact.contact_id),
-        )
+        row = str(contact.contact_id)
+        yield Line(contact.started_at, "contact", f"{channel}{direction} · {party}", who, actor, result, deed.tone, row=row)
 
 
 def _coded(call: Call) -> str:
@@ -113,9 +144,8 @@ def _coded(call: Call) -> str:
     return f"{result.code} {result.zh if _chinese() else result.en}"
 
 
-def _messages(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
-    found = OutboxItem.objects.filter(asked.upto("changed_at"), customer_id=asked.customer_id).select_related("campaign")
-    for item in found.order_by("-changed_at")[:length]:
+def _messages(_asked: Asked, _now: datetime, ids: list[str]) -> Iterator[Line]:
+    for item in OutboxItem.objects.filter(pk__in=ids).select_related("campaign"):
         channel = words.label("channel", item.campaign.channel)
         told = f"{channel} · {item.campaign.wording}"
         yield Line(
@@ -123,14 +153,14 @@ def _messages(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # no
         )
 
 
-def _replies(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
-    for reply in Reply.objects.filter(asked.upto("heard_at"), customer_id=asked.customer_id).order_by("-heard_at")[:length]:
+def _replies(_asked: Asked, _now: datetime, ids: list[str]) -> Iterator[Line]:
+    for reply in Reply.objects.filter(pk__in=ids):
         intent = words.label("intent", reply.intent)
         yield Line(reply.heard_at, "reply", words.label("channel", reply.source), "", "her", intent, row=str(reply.reply_id))
 
 
-def _refusals(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
-    for refusal in Refusal.objects.filter(asked.upto("at"), customer_id=asked.customer_id).order_by("-at")[:length]:
+def _refusals(_asked: Asked, _now: datetime, ids: list[str]) -> Iterator[Line]:
+    for refusal in Refusal.objects.filter(pk__in=ids).order_by("-id"):
         reason: dict[str, str] = next(iter(refusal.reasons), {})
         sentence = reason.get("message_zh" if _chinese() else "message_en", "")
         channel, party = words.label("channel", refusal.channel), words.label("party", refusal.party)
@@ -138,20 +168,16 @@ def _refusals(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # no
         yield Line(refusal.at, "refusal", f"{channel} · {party}", refusal.by, actor, sentence, "refused")
 
 
-def _payments(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
-    accounts = Account.objects.filter(customer_id=asked.customer_id).values("account_id")
-    found = Payment.objects.filter(account_id__in=accounts)
-    if asked.before is not None:
-        found = found.filter(effective_on__lt=timezone.localtime(asked.before).date())
-    for each in found.order_by("-effective_on", "-payment_id")[:length]:
+def _payments(_asked: Asked, _now: datetime, ids: list[str]) -> Iterator[Line]:
+    for each in Payment.objects.filter(pk__in=ids).order_by("-payment_id"):
         at = timezone.make_aware(datetime.combine(each.effective_on, time()))
         back = each.kind == PaymentKind.REVERSAL
         amount = f"{each.currency} {figures.money(-each.amount_minor if back else each.amount_minor, each.currency)}"
         yield Line(at, "payment", words.label("payment", each.kind), "", "bank", amount, "warning" if back else "sealed")
 
 
-def _notes(asked: Asked, now: datetime, length: int) -> Iterator[Line]:
-    found = list(Note.objects.filter(asked.upto("at"), customer_id=asked.customer_id).order_by("-at")[:length])
+def _notes(asked: Asked, now: datetime, ids: list[str]) -> Iterator[Line]:
+    found = list(Note.objects.filter(pk__in=ids))
     open_ones = [each for each in found if asked.reads and each.kind != NoteKind.SENSITIVE]
     if (
         asked.reads
@@ -165,19 +191,16 @@ def _notes(asked: Asked, now: datetime, length: int) -> Iterator[Line]:
         yield Line(each.at, "note", "", each.by, "us", note=text, row=str(each.note_id))
 
 
-def _holds(asked: Asked, now: datetime, length: int) -> Iterator[Line]:
-    for each in Hold.objects.filter(asked.upto("begins"), customer_id=asked.customer_id).order_by("-begins")[:length]:
+def _holds(_asked: Asked, now: datetime, ids: list[str]) -> Iterator[Line]:
+    for each in Hold.objects.filter(pk__in=ids):
         ended = each.ends is not None and each.ends <= now
         upto = f" – {timezone.localtime(each.ends).strftime('%Y-%m-%d')}" if each.ends else ""
         tone = "plain" if ended else "held"
         yield Line(each.begins, "hold", words.label("hold", each.kind), each.registered_by, "us", upto.strip(" –"), tone)
 
 
-def _events(asked: Asked, now: datetime, length: int) -> Iterator[Line]:  # noqa: ARG001
-    told_already = Q()
-    for kind in _TOLD_BY_OTHERS:
-        told_already |= Q(kind__startswith=kind)
-    found = Event.objects.filter(asked.upto("at"), chain=asked.customer_id).exclude(told_already).order_by("-number")[:length]
+def _events(asked: Asked, _now: datetime, ids: list[str]) -> Iterator[Line]:
+    found = Event.objects.filter(chain=asked.customer_id, number__in=list(map(int, ids))).order_by("-number")
     for each in happenings.told(found):
         yield Line(each.at, "event", each.sentence, each.by)
 

@@ -22,7 +22,9 @@ from anhuan.workbench.frame import page, reader
 SHOWN = 100
 ON_CASE = 30
 # What a case page asks for by itself, right after it was opened.
-PARTS = ("gate", "messages", "viewings_of", "timeline", "work_card", "plan_card", "payment_card", "matter_card")
+PARTS = (
+    "gate", "messages", "viewings_of", "timeline", "case_events", "work_card", "plan_card", "payment_card", "matter_card",
+)  # fmt: skip
 
 
 def _asked(request: HttpRequest, period: Period) -> Asked:

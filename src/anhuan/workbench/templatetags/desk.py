@@ -32,6 +32,6 @@ def each_of(text: str) -> list[str]:
 
 
 @register.simple_tag
-def commands() -> list[palette.Command]:
+def commands() -> tuple[palette.Command, ...]:
     """What the command palette offers."""
-    return list(palette.commands())
+    return palette.commands()

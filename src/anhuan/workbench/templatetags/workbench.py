@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -120,9 +121,12 @@ def bucket(number: int | None) -> SafeString:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """A drawing of our own sprite; decoration only, so it says nothing to a screen reader."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("workbench/icons.svg"), name
-    )
+    return _drawn(static("workbench/icons.svg"), name)
+
+
+@lru_cache(maxsize=256)
+def _drawn(sprite: str, name: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
 
 
 @register.simple_tag(takes_context=True)
