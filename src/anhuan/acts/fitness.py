@@ -107,7 +107,10 @@ def _of_person(attempt: Attempt, known: Known) -> Iterator[Fault]:
 
 
 def _of_point(attempt: Attempt, known: Known) -> Iterator[Fault]:
-    """A point on file is named, so that its count is found: the main one stands only where none of the kind is on file."""
+    """A point on file is named, so that its count is found: the main one stands only where none of the kind is on file.
+
+    What turned out to be another's, whatever the file says, is no point of the debtor's: whoever answered there is not called again as her.
+    """
     whose = (attempt.party, attempt.person)
     if attempt.point == MAIN_POINT:
         kinds = _REACHED_AT.get(attempt.channel, frozenset())
@@ -117,7 +120,10 @@ def _of_point(attempt: Attempt, known: Known) -> Iterator[Fault]:
     found = known.points.get(attempt.point)
     if found is None:
         yield fault("point", "point_unknown")
-    elif found[1:] != whose and not (attempt.party is Party.DEBTOR and found[1] == Party.DEBTOR):
+        return
+    learnt = known.facts.points.get(attempt.point)
+    hers = found[1] == Party.DEBTOR and not (learnt is not None and learnt.of_third_person)
+    if not hers if attempt.party is Party.DEBTOR else found[1:] != whose:
         yield fault("point", "point_of_another")
 
 

@@ -58,6 +58,9 @@ _TARGETS = {
 """Where each action is on the pages of the desk: the codes are what the cards of other rooms mark their forms with."""
 _PAGES = (
     ("WL", "待办列表", "Worklist", "dblb", "worklist"),
+    ("ID", "来访台", "Inbound desk", "lft", "inbound_desk"),
+    ("PL", "承诺与方案", "Promises and plans", "cnyfa", "plans"),
+    ("DH", "异议与困难", "Disputes and hardship", "yyykn", "disputes"),
     ("CS", "案件列表", "Cases", "ajlb", "cases"),
     ("DB", "总览", "Dashboard", "zl", "dashboard"),
     ("OB", "待发", "Outbox", "df", "outbox"),
