@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,15 @@ def test_the_card_offers_a_promise_by_presets_and_takes_it_in_place() -> None:
     assert "2026-11-21" in words(answer)
     made = Promise.objects.get()
     assert (made.amount_minor, str(made.due_on), made.by) == (90_000, "2026-11-21", "lin")
-    assert "Withdrawn" in words(step(lin, step="withdraw", promise=str(made.pk)))
+    assert "Correct or withdraw: 2026-11-21, A1" in words(answer)
+    corrected = step(lin, step="correct", promise=str(made.pk), other_amount="1,000.00", other_day="2026-11-22", why="customer")
+    assert "2026-11-22" in words(corrected)
+    made.refresh_from_db()
+    assert (made.amount_minor, str(made.due_on)) == (100_000, "2026-11-22")
+    assert Event.objects.filter(chain="C1", kind="promise.corrected").get().body["why"] == "customer"
+    answer = words(step(lin, step="withdraw", promise=str(made.pk), why="mistake"))
+    assert "Withdrawn written down wrongly" in answer
+    assert "Correct or withdraw" not in answer
 
 
 def test_what_cannot_be_read_or_done_is_said_in_place_and_nothing_is_kept() -> None:
@@ -147,6 +156,20 @@ def test_the_inbox_shows_the_limits_and_four_eyes_decide() -> None:
     assert "Nothing waits for a second person." in words(chen.get("/approvals/"))
 
 
+def test_an_offer_that_stands_no_longer_is_shown_as_expired_and_can_be_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    proposed(TWENTY)
+    chen, asked = at_the_desk("chen"), Approval.objects.get()
+    monkeypatch.setattr(clock, "now", lambda: MORNING + timedelta(days=9))
+    page = words(chen.get("/approvals/"))
+    assert "Expired" in page
+    assert "can no longer be approved" in page
+    assert "it is not undone" in page
+    assert "Approve" not in page.split("Expired")[1]
+    told = words(chen.post(f"/approvals/{asked.pk}/", {"step": "approve"}, follow=True))
+    assert "stood until" in told
+    assert "Decided" in words(chen.post(f"/approvals/{asked.pk}/", {"step": "refuse", "reason": "too late"}, follow=True))
+
+
 def known_by_name() -> None:
     """The bank has delivered her name and address."""
     Customer.objects.all().delete()
@@ -196,9 +219,14 @@ def test_the_list_is_narrowed_and_exported() -> None:
     assert str(one.pk) in csv
     assert csv.splitlines()[0].endswith("policy")
     with zipfile.ZipFile(io.BytesIO(lin.get("/exports/plans.xlsx?of=plans").content)) as book:
-        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        sheet, looks = (book.read(f"xl/{name}.xml").decode() for name in ("worksheets/sheet1", "styles"))
     assert str(one.pk) in sheet
-    assert f"<v>{one.total_minor}</v>" in sheet
+    assert f"<v>{one.total_minor / 100:.15g}</v>" in sheet
+    assert f"<v>{(one.next_due_on - date(1899, 12, 30)).days}</v>" in sheet
+    assert "<autoFilter" in sheet
+    assert 'state="frozen"' in sheet
+    assert "yyyy-mm-dd" in looks
+    assert f",{one.total_minor}," in csv
 
 
 def test_a_waiver_alone_is_asked_on_the_card() -> None:

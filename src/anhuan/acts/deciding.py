@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -10,10 +10,10 @@ from uuid import UUID
 
 from anhuan.acts import approval, plan, waiver
 from anhuan.acts.agreeing import fault
-from anhuan.acts.customer import held
+from anhuan.acts.customer import Held, held
 from anhuan.core.plan.agreement import Kind
 from anhuan.records.attempt import Fault
-from anhuan.records.plan import Approval, Decision
+from anhuan.records.plan import Approval, Decision, Plan
 
 _FOLLOWS: Final[Mapping[str, Callable[..., None]]] = MappingProxyType(
     {**dict.fromkeys(map(str, (Kind.PLAN, Kind.DEFERRAL, Kind.SETTLEMENT)), plan.decided), waiver.WHAT: waiver.decided}
@@ -40,7 +40,7 @@ def _decide(approval_id: UUID, decision: Decision, reason: str, *, at: datetime,
         asked = Approval.objects.get(pk=approval_id)
         if asked.decision:
             return [fault("approval", "approval_unknown")]
-        faults = list(approval.against(asked, by))
+        faults = [*approval.against(asked, by), *_too_late(asked, decision, customer)]
         if faults:
             return faults
         asked.decision, asked.decided_at, asked.decided_by, asked.reason = decision, customer.at, by, reason.strip()[:500]
@@ -48,3 +48,10 @@ def _decide(approval_id: UUID, decision: Decision, reason: str, *, at: datetime,
         follow = _FOLLOWS[asked.what]
         follow(asked.subject_id, approved=decision is Decision.APPROVED, customer=customer, reason=asked.reason)
     return asked
+
+
+def _too_late(asked: Approval, decision: Decision, customer: Held) -> Iterator[Fault]:
+    """An offer that no longer stands is refused, so that it can be made anew, and never approved."""
+    offered = Plan.objects.filter(pk=asked.subject_id).first() if decision is Decision.APPROVED else None
+    if offered is not None and offered.valid_until < plan.day(customer.at):
+        yield fault("plan", "lapsed", day=offered.valid_until)

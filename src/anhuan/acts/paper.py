@@ -46,7 +46,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "zh": {
             "bank": "甲方（发卡银行）：{bank}", "customer": "乙方（持卡人）：{name}", "accounts": "账户：{accounts}", "number": "期次",
             "due": "还款日", "payment": "应还金额（{currency}）", "left": "剩余欠款", "bank_signs": "甲方（盖章）", "signed": "签署",
-            "customer_signs": "乙方（签字）：____________________　　日期：______________", "several": "共 {number} 期，以 {currency} 按期还款，各期如下。",
+            "customer_signs": "乙方（签字）：____________________　　日期：______________",
+            "several": "共 {number} 期，以 {currency} 按期还款，各期如下。",
         },
         "en": {
             "bank": "The bank: {bank}", "customer": "The cardholder: {name}", "accounts": "Accounts: {accounts}", "number": "No.",

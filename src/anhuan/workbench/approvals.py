@@ -28,8 +28,8 @@ from anhuan.acts import deciding, policy
 from anhuan.core.plan.parts import Part
 from anhuan.core.plan.policy import Authority, PolicyRow
 from anhuan.records import access
-from anhuan.records.plan import Approval
-from anhuan.records.staff import Right
+from anhuan.records.plan import Approval, Plan
+from anhuan.records.staff import Right, Staff
 from anhuan.workbench.agreements import seen
 from anhuan.workbench.frame import page, reader
 
@@ -49,12 +49,13 @@ class Limit:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An approval that waits: what is asked, against what limits, and what keeps the reader from deciding."""
+    """An approval that waits: what is asked, against what limits, what keeps the reader from deciding, and since when it came too late."""
 
     approval: Approval
     limits: list[Limit]
     row: PolicyRow | None
     against: list[dict[str, str]]
+    lapsed: date | None
 
 
 @page
@@ -66,14 +67,16 @@ def approvals(request: HttpRequest) -> HttpResponse:
     staff, today = reader(request), timezone.localtime(clock.now()).date()
     waiting = seen(request, Approval.objects.filter(decision="").order_by("wanted_at")[:PAGE])
     decided = seen(request, Approval.objects.exclude(decision="").order_by("-decided_at")[:20])
-    context = {"waiting": [_waiting(each, staff.role, staff.get_username(), today) for each in waiting], "decided": decided}
+    stand = dict(Plan.objects.filter(pk__in=[each.subject_id for each in waiting]).values_list("pk", "valid_until"))
+    context = {"waiting": [_waiting(each, staff, stand.get(each.subject_id), today) for each in waiting], "decided": decided}
     return render(request, "workbench/approvals.html", context)
 
 
-def _waiting(asked: Approval, role: str, username: str, today: date) -> Waiting:
+def _waiting(asked: Approval, staff: Staff, stands_until: date | None, today: date) -> Waiting:
     row = next((each for each in policy.in_force(today).rows if each.id == asked.told.get("rule")), None)
-    limits = list(_limits(asked.told, row, role)) if row else []
-    return Waiting(asked, limits, row, [each.document() for each in asking.against(asked, username)])
+    limits = list(_limits(asked.told, row, staff.role)) if row else []
+    lapsed = stands_until if stands_until and stands_until < today else None
+    return Waiting(asked, limits, row, [each.document() for each in asking.against(asked, staff.get_username())], lapsed)
 
 
 def _limits(told: dict[str, Any], row: PolicyRow, role: str) -> Iterator[Limit]:

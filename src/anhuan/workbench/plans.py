@@ -24,6 +24,7 @@ from anhuan.acts.agreeing import fault
 from anhuan.acts.bargain import Bargain
 from anhuan.core.plan.agreement import Kind
 from anhuan.core.plan.negotiation import Expense, Offer, note
+from anhuan.core.plan.promise import PromiseState
 from anhuan.core.plan.schedule import Method
 from anhuan.core.vocabulary import CALLS, Presence
 from anhuan.records import access
@@ -39,6 +40,8 @@ from anhuan.workbench.plan_forms import Reading
 
 SHOWN = 6
 OFFERS = 12
+WHYS = ("mistake", "customer")
+"""Why a promise is put right or withdrawn, as the form tells it."""
 _STANDING = (*PENDING, PlanState.ACTIVE)
 
 
@@ -71,7 +74,8 @@ def _context(request: HttpRequest, case_id: str) -> dict[str, Any]:
     agreements = list(Plan.objects.filter(customer_id=case_id).order_by("-proposed_at")[:SHOWN])
     staff = reader(request)
     return {
-        "case_id": case_id, "today": today, "promises": promises,
+        "case_id": case_id, "today": today, "promises": promises, "whys": WHYS,
+        "mendable": [each for each in promises if each.state == PromiseState.OPEN and each.account_id],
         "standing": [each for each in agreements if each.state in _STANDING],
         "former": [each for each in agreements if each.state not in _STANDING],
         "waivers": Waiver.objects.filter(customer_id=case_id, plan=None).exclude(state=WaiverState.VOID).order_by("-proposed_at")[:SHOWN],
@@ -210,7 +214,11 @@ def _withdraw(request: HttpRequest, case_id: str, form: Reading) -> Any:
     found = Promise.objects.filter(pk=form.id("promise"), customer_id=case_id).first()
     if found is None:
         return [fault("promise", "promise_unknown")]
-    return promise.withdraw(found.pk, why="customer", **_sign(request))
+    return promise.withdraw(found.pk, why=_why(form, "customer"), **_sign(request))
+
+
+def _why(form: Reading, usual: str) -> str:
+    return told if (told := form.text("why", 40)) in WHYS else usual
 
 
 def _correct(request: HttpRequest, case_id: str, form: Reading) -> Any:
@@ -220,7 +228,7 @@ def _correct(request: HttpRequest, case_id: str, form: Reading) -> Any:
     amount, due_on = form.minor("other_amount", found.currency), form.day("other_day")
     if form.faults:
         return form.faults
-    return promise.correct(found.pk, amount_minor=amount, due_on=due_on, why="mistake", **_sign(request))
+    return promise.correct(found.pk, amount_minor=amount, due_on=due_on, why=_why(form, "mistake"), **_sign(request))
 
 
 def _propose(request: HttpRequest, case_id: str, form: Reading) -> Any:

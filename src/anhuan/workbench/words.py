@@ -510,6 +510,7 @@ LABELS: dict[str, dict[str, Label]] = {
     },
     "promise_amount": {"minimum": _("minimum due"), "past_due": _("past due"), "full": _("all of it")},
     "promise_day": {"today": _("today"), "tomorrow": _("tomorrow"), "three": _("in 3 days"), "payday": _("payday")},
+    "ended_why": {"customer": _("as she says"), "mistake": _("written down wrongly"), "replaced": _("another in its place")},
     "consent": {"written": _("in writing"), "oral": _("orally, recorded")},
     "decision": {
         "approved": _in("decision", "Approved"),
