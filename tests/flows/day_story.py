@@ -1,8 +1,8 @@
-"""Opens a home's desk for a day: `python day_story.py`. People with a desk each, the made-up bank's policy and scripts, and work that lies ready.
+"""Opens a home's desk for a day: `python day_story.py open`. People, the made-up bank's policy and scripts, and work that lies ready.
 
 Chosen are customers in the house with one late card, a mobile of their own and enough on file to be asked who they are. Prints them as
-JSON, the plan's (61 to 120 days late, so that two dozen instalments are beyond a collector) apart from the others. `told` instead prints
-what the home remembers of them.
+JSON, the plan's (61 to 120 days late, so that two dozen instalments are beyond a collector) apart from the others. `told CUSTOMER` instead
+prints what the home remembers of her; `happened` has more happen, so that no page is without something to show.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = 16
@@ -22,12 +23,16 @@ WORK = 16
 def open_desk(home: Path, password: str) -> dict[str, list[str]]:
     from anhuan import clock
     from anhuan.acts import staff, worklist
+    from anhuan.rulebook.queues import DEFAULT
 
     shutil.copyfile(ROOT / "examples/firstbank/policy.yaml", home / "policy.yaml")
     shutil.copytree(ROOT / "examples/firstbank/scripts", home / "scripts", dirs_exist_ok=True)
     now = clock.now()
-    for name, role in (("lin", "collector"), ("zhou", "supervisor")):
-        refused = staff.create_staff(username=name, password=password, role=role, language="en", at=now, by="system:test")
+    staff.save_team("Everything", queues=list(DEFAULT), lead="", at=now, by="system:test")
+    for name, role, team in (("lin", "collector", "Everything"), ("zhou", "supervisor", "")):
+        refused = staff.create_staff(
+            username=name, password=password, role=role, language="en", team=team, at=now, by="system:test"
+        )
         assert refused is None, refused
     middle, others = customers([3, 4]), customers([1, 2])
     chosen = [*middle[:2], *others[: WORK - 2]]
@@ -37,6 +42,44 @@ def open_desk(home: Path, password: str) -> dict[str, list[str]]:
         assert laid is not None
         assert not hasattr(laid, "en"), laid
     return {"middle": middle[:2], "others": others[: WORK - 2]}
+
+
+def happened() -> dict[str, str]:
+    """A dispute, hardship, an agreement that waits for a second person and a call under way: the addresses of the pages they have."""
+    from anhuan import clock
+    from anhuan.acts import bargain, dispute, hardship, plan, worklist
+    from anhuan.acts import call as calls
+    from anhuan.acts import desk as desks
+    from anhuan.acts import law as laws
+    from anhuan.core.plan.agreement import Kind
+    from anhuan.core.plan.negotiation import Expense, Form, Wish
+    from anhuan.records.account import Account
+    from anhuan.records.call import Way
+    from anhuan.records.night import Night
+    from anhuan.records.staff import Staff
+
+    now = clock.now()
+    disputing, poor, agreeing = customers([3, 4])[2:5]
+    cards = {
+        who: list(Account.objects.filter(customer_id=who).values_list("account_id", flat=True)) for who in (disputing, agreeing)
+    }
+    disputed = dispute.register(
+        disputing, kind="amount", account_ids=cards[disputing], statement="金额不符。", at=now, by="lin"
+    )
+    hard = hardship.register(poor, kind="income", statement="单位停产。", at=now, by="lin")
+    form, wish = Form("CNY", 1_800_000, {Expense.FOOD: 200_000}, household=2), Wish(Kind.PLAN, instalments=24)
+    asked = bargain.ask(agreeing, cards[agreeing], form=form, wish=wish, at=now)
+    offer = asked.answer.granted
+    agreed = plan.propose(agreeing, account_ids=cards[agreeing], offer_id=offer.id, form=form, wish=wish, at=now, by="lin")
+    item, law = worklist.take("lin", at=now), laws.in_force(now)
+    point = next(
+        attempt.point for attempt, _ in desks.previews(item.customer_id, law=law, at=now) if attempt.channel.value == "call"
+    )
+    call = calls.begin(item.customer_id, point_id=UUID(point), way=Way.BY_HAND, law=law, at=now, by="lin")
+    return {
+        "case": item.customer_id, "dispute": disputed.pk, "disputing": disputing, "hardship": hard.pk, "plan": agreed.pk, "call": call.pk,
+        "person": Staff.objects.get(username="lin").pk, "night": Night.objects.order_by("-sequence")[0].sequence,
+    }  # fmt: skip
 
 
 def customers(buckets: list[int]) -> list[str]:
@@ -100,5 +143,7 @@ if __name__ == "__main__":
     settings.start()
     if sys.argv[1] == "told":
         print(json.dumps(told(sys.argv[2]), default=str))
+    elif sys.argv[1] == "happened":
+        print(json.dumps(happened(), default=str))
     else:
         print(json.dumps(open_desk(Path(os.environ["ANHUAN_HOME"]), sys.stdin.read().strip())))

@@ -1,0 +1,98 @@
+"""Every page of the desk, looked at in a browser: by axe in both themes, for keys that mean two things, and for words nobody translated.
+
+The pages of nights, strategies, wordings and sending are looked at beside their own walks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from tests.flows import looking, starter
+from tests.flows.browser import PASSWORD, ROOT, Desk, chromium, sit_down
+
+STORY = ROOT / "tests/flows/day_story.py"
+TEMPLATES = ROOT / "src/anhuan/workbench/templates/workbench"
+# Whoever sees most of them, and what stands in their addresses.
+PAGES = {
+    "lin": (
+        "/work/", "/cases/{case}/", "/cases/{disputing}/", "/call/{call}/", "/desk/", "/plans/", "/plans/{plan}/",
+        "/plans/{plan}/agreement/", "/disputes/", "/disputes/{dispute}/", "/disputes/hardship/{hardship}/", "/quality/mine/",
+        "/account/", "/account/second-factor/", "/people/",
+    ),
+    "zhou": (
+        "/wall/", "/wall/promises/", "/wall/?big=1", "/boards/", "/quality/", "/approvals/", "/work/queues/", "/plans/?of=promises",
+        "/plans/?of=waivers", "/disputes/?of=hardships",
+    ),
+    "wang.operations": (
+        "/", "/payments/", "/payments/suspense/", "/people/", "/people/new/", "/people/{person}/", "/people/teams/0/", "/outbox/",
+        "/compliance/", "/compliance/rulebook/", "/nights/{night}/",
+    ),
+    "li.auditor": ("/compliance/looks/",),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(tmp_path_factory.mktemp("pages") / "home")
+    desk.fill()
+    for what in ("open", "happened"):
+        ran = starter.run([STORY, what], environment=desk.environment, told=PASSWORD)
+        assert ran.returncode == 0, ran.stderr
+    desk.places = json.loads(ran.stdout)  # type: ignore[attr-defined]
+    with desk.served():
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def walked(page: Page, desk: Desk, user: str) -> Iterator[str]:
+    """One page after the other, everything on it loaded and unfolded."""
+    for address in PAGES[user]:
+        page.goto(desk.address + address.format(**desk.places))  # type: ignore[attr-defined]
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(450)
+        page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true })")
+        yield address
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("user", PAGES)
+def test_axe_finds_nothing_and_a_key_means_one_thing(browser: Browser, desk: Desk, user: str, theme: str) -> None:
+    page = sit_down(browser, desk, user=user, theme=theme)
+    found = {address: told for address in walked(page, desk, user) if (told := looking.complaints(page))}
+    page.context.close()
+    assert found == {}
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("user", PAGES)
+def test_a_chinese_page_holds_no_word_that_nobody_translated(browser: Browser, desk: Desk, user: str) -> None:
+    page = sit_down(browser, desk, user=user, language="zh-hans")
+    found = {address: told for address in walked(page, desk, user) if (told := looking.english(page))}
+    page.context.close()
+    assert found == {}
+
+
+def test_a_key_of_the_side_bar_means_the_same_everywhere() -> None:
+    """A page may offer the same way once more; another way by the same key would never be reached."""
+    link = re.compile(r"""<a [^>]*href="\{% url '(\w+)'[^>]*data-key="(g \w)\"""")
+    ways: dict[str, set[str]] = {}
+    for file in Path(TEMPLATES).glob("*.html"):
+        for name, key in link.findall(file.read_text()):
+            ways.setdefault(key, set()).add(name)
+    assert ways
+    # The same room: her own reviews for a collector, those of all for a supervisor.
+    ways["g e"].discard("quality_mine")
+    assert {key: names for key, names in ways.items() if len(names) > 1} == {}
