@@ -137,7 +137,7 @@ def places() -> dict[str, str]:
     refused = Refusal.objects.filter(reasons__contains=[{"rule": "cn.unanswered_per_number"}]).order_by("-at", "-id").first()
     figures = CaseFigures.objects.filter(placed_with="").order_by("-overdue_accounts", "-case_id")
     held = open_call("wanglei")
-    worked = Call.objects.exclude(closed_at=None).order_by("closed_at")
+    worked = Call.objects.filter(by="wanglei").exclude(closed_at=None).order_by("closed_at")
     one = {
         "case": held.customer_id if held else figures[0].case_id, "busy": refused.customer_id if refused else figures[0].case_id,
         "closed_call": worked[0].pk, "plan": Plan.objects.order_by("-total_minor")[0].pk, "dispute": Dispute.objects.order_by("opened_at")[0].pk,

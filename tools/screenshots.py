@@ -76,7 +76,7 @@ SHOTS: dict[str, Shot] = {
     "queues": Shot(_S, "/work/queues/"),
     "call": Shot(_C, "/call/"),
     "call-verified": Shot("chenxi", "/call/", ("1",)),
-    "call-closed": Shot("sunyan", "/call/{closed_call}/"),
+    "call-closed": Shot(_C, "/call/{closed_call}/"),
     "inbound": Shot(_C, "/desk/"),
     "plans": Shot(_S, "/plans/"),
     "plan": Shot(_S, "/plans/{plan}/"),
