@@ -40,9 +40,20 @@ SELECT %(day)s, customer_id, 1, customer_id || '-1', 'call', '',
 FROM records_customer
 """
 
+# What is different of a night. A typical one changes one value in five, and of the cases some go and some come.
+_NIGHTS = {
+    "all_new": "",
+    "same_again": "",
+    "typical": """
+        UPDATE records_proposal SET expected_value_minor = 1000 + abs(hashtext(customer_id || 'n'))::bigint %% 5000000
+        WHERE abs(hashtext(customer_id || 'c')) %% 5 = 0;
+        DELETE FROM records_proposal WHERE abs(hashtext(customer_id || 'd')) %% 40 = 0""",
+    "all_changed": "UPDATE records_proposal SET expected_value_minor = expected_value_minor + 1000",
+}
+
 
 def fill(cases: int, each: int, scratch: Path, *, keep: bool) -> dict[str, Any]:
-    """A home with so many cases, made once, and the seconds the night's act took to lay them out."""
+    """A home with so many cases, made once, and what laying them out took: seconds, and seconds of PostgreSQL's processor."""
     import gate
 
     gate.SCRATCH = scratch
@@ -54,33 +65,36 @@ def fill(cases: int, each: int, scratch: Path, *, keep: bool) -> dict[str, Any]:
     from anhuan.acts import worklist
     from anhuan.records.night import Night
     from anhuan.records.staff import Staff
-    from anhuan.records.strategy import Proposal
 
-    if not Proposal.objects.exists():
-        with connection.cursor() as cursor:
-            cursor.execute(_PROPOSALS, {"day": DAY, "at": AT})
-            cursor.execute("ANALYZE records_proposal")
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE records_proposal")
+        cursor.execute(_PROPOSALS, {"day": DAY, "at": AT})
     for number in range(200):
         role = "senior" if number % 5 == 0 else "collector"
         skills = ["hardship"] if number % 10 == 3 else []
         Staff.objects.get_or_create(username=f"bench{number}", defaults={"role": role, "skills": skills})
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE records_workitem, records_workshare")
+    backend = connection.connection.info.backend_pid
     seconds = {}
-    for name in ("first", "again", "next_night"):
-        day = DAY + timedelta(days=1) if name == "next_night" else DAY
-        if name == "next_night":
-            with connection.cursor() as cursor:
-                cursor.execute("UPDATE records_proposal SET business_date = %s", [day])
-        begun = time.perf_counter()
+    for number, (name, change) in enumerate(_NIGHTS.items()):
+        day = DAY + timedelta(days=number)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE records_proposal SET business_date = %s", [day])
+            if change:
+                cursor.execute(change, {"at": AT})
+            cursor.execute("VACUUM ANALYZE records_proposal")
+            cursor.execute("CHECKPOINT")
+        cpu, begun = gate._cpu_of(backend), time.perf_counter()
         with transaction.atomic():
-            worklist.fill(
-                Night(business_date=day, sequence=1),
+            told = worklist.fill(
+                Night(business_date=day, sequence=number, begun_at=AT + timedelta(days=number, hours=-6)),
                 morning=AT + timedelta(days=1),
-                at=AT - timedelta(hours=6),
+                at=AT + timedelta(days=number, hours=-6),
                 by="system:night",
             )
-        seconds[name] = round(time.perf_counter() - begun, 1)
+        seconds[name] = (round(time.perf_counter() - begun, 1), round(gate._cpu_of(backend) - cpu, 1), told["open"])
+        print(name, seconds[name], flush=True)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE records_proposal SET business_date = %s", [DAY])
         cursor.execute("VACUUM ANALYZE records_workitem")

@@ -28,6 +28,8 @@ from anhuan.core.vocabulary import (
 from anhuan.records.account import Account
 from anhuan.records.case import Case, CaseFigures
 from anhuan.records.customer import ContactPoint, Customer
+from anhuan.records.grant import CaseGrant
+from anhuan.records.staff import Staff
 
 MORNING = datetime(2026, 11, 20, 10, 0, tzinfo=UTC) - timedelta(hours=8)
 """Ten o'clock in Shanghai."""
@@ -108,6 +110,15 @@ def attempt(point_id: UUID | None = None, **told: Any) -> Attempt:
         "identifies_institution": True,
     }  # fmt: skip
     return Attempt(**values | told)
+
+
+def opened_to(*usernames: str, customer_id: str = "C1") -> None:
+    """These may see her case, whatever lies on the worklist."""
+    for staff in Staff.objects.filter(username__in=usernames):
+        until = MORNING + timedelta(days=400)
+        CaseGrant.objects.create(
+            customer_id=customer_id, staff=staff, why="test", granted_at=MORNING - timedelta(days=400), until=until, by=BY
+        )
 
 
 def empty_cards() -> None:

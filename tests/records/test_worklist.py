@@ -59,7 +59,8 @@ def customers(*ids: str, **told: Any) -> None:
 
 
 def fill(day: date = DAY, at: datetime = MORNING - 5 * HOUR) -> dict[str, Any]:
-    night = Night(business_date=day, sequence=day.toordinal())
+    begun = datetime.combine(day, MORNING.timetz()) + timedelta(days=1) - 5 * HOUR
+    night = Night(business_date=day, sequence=day.toordinal(), begun_at=begun)
     with transaction.atomic():
         return worklist.fill(
             night, morning=datetime.combine(day, MORNING.timetz()) + timedelta(days=1), at=at, by="system:night"
@@ -215,6 +216,19 @@ def test_the_most_at_risk_is_handed_out_first_and_a_promise_just_broken_before_i
         finished(order[-1])
     assert order == ["C1", "C2", "C3"]
     assert taken() is None
+
+
+def test_of_what_comes_first_a_case_at_her_best_hour_goes_before_the_others_but_not_before_a_broken_promise() -> None:
+    laid_out(C1=10, C2=20, C3=30, C4=40)
+    collector()
+    WorkItem.objects.filter(pk="C2").update(best_hour=10)
+    WorkItem.objects.filter(pk="C3").update(best_hour=11)
+    WorkItem.objects.filter(pk="C1").update(rank=-1)
+    order = []
+    while (customer_id := taken()) is not None:
+        order.append(customer_id)
+        finished(customer_id)
+    assert order == ["C1", "C2", "C4", "C3"]
 
 
 def test_a_follow_up_that_is_due_comes_before_everything_else_and_to_her_who_made_it() -> None:

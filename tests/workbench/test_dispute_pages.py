@@ -38,6 +38,7 @@ def bank(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     desk.Account.objects.update(balance_total_minor=100_000, bucket=1, days_past_due=20)
     for username, role in (("lin", "collector"), ("wang", "compliance"), ("ops", "operations"), ("aud", "auditor")):
         Staff.objects.create(username=username, role=role)
+    desk.opened_to("lin")
     yield
     desk.empty_cards()
 

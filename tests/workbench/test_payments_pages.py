@@ -126,6 +126,7 @@ def test_the_card_shows_what_counts_how_it_was_applied_and_what_may_be_hers() ->
     notice("P1", account="A001")
     lost()
     collector = signed_in("collector")
+    desk.opened_to("a.collector")
     card = text(collector.get("/payments/card/C1/"))
     assert "provisional" in card
     assert "In suspense" in card

@@ -7,6 +7,7 @@ import io
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import InternalError, connection, transaction
@@ -192,10 +193,12 @@ def seen(staff: Staff) -> set[str]:
 
 
 def test_a_case_placed_outside_is_no_collectors_and_everybody_elses_who_may_read() -> None:
-    case("C1")
-    case("C2", placed_with="agency-1")
+    desk = Team.objects.create(name="Desk one", queues=["desk"])
+    for number, agency in (("C1", ""), ("C2", "agency-1")):
+        case(number, placed_with=agency)
+        work(number, "desk")
     for role in ("collector", "senior", "supervisor"):
-        assert seen(person(role, role)) == {"C1"}
+        assert seen(person(role, role, team=desk)) == {"C1"}
     for role in ("operations", "compliance", "auditor", "strategy"):
         assert seen(person(role, role)) == {"C1", "C2"}
     assert seen(person("nobody", "")) == set()
@@ -212,8 +215,23 @@ def test_a_team_sees_the_queues_it_works_and_what_was_handed_to_each() -> None:
     assert seen(person("wang", team=desk)) == {"C1", "C3"}
     assert seen(person("zhao", team=desk)) == {"C1"}
     assert seen(person("lead", "supervisor", team=desk)) == {"C1"}
-    assert seen(person("all", team=everything)) == {"C1", "C2", "C3"}
-    assert seen(person("none")) == {"C1", "C2", "C3"}
+    assert seen(person("boss", "supervisor")) == seen(person("head", "supervisor", team=everything)) == {"C1", "C2", "C3"}
+
+
+def test_who_has_no_team_or_one_without_queues_sees_only_what_is_in_her_hands() -> None:
+    held = {"leased_by": "none", "lease": uuid4(), "leased_until": AT}
+    for number, more in (("C1", {}), ("C2", {"assigned_to": "all"}), ("C3", held)):
+        case(number)
+        work(number, "desk", **more)
+    everything = Team.objects.create(name="All", queues=[])
+    assert seen(person("all", team=everything)) == {"C2"}
+    assert seen(person("none", "senior")) == {"C3"}
+    WorkItem.objects.filter(pk="C3").update(
+        state="done", ended_by="none", ended_at=AT, leased_by="", lease=None, leased_until=None
+    )
+    assert seen(Staff.objects.get(username="none")) == {"C3"}, "what she finished, too"
+    WorkItem.objects.filter(pk="C3").update(state="withdrawn")
+    assert seen(Staff.objects.get(username="none")) == set()
 
 
 def test_leave_opens_one_case_for_a_while_and_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +279,7 @@ def test_every_page_that_keeps_looks_has_its_word_and_every_part_is_one() -> Non
 
 def test_every_page_of_a_case_is_a_look_and_a_second_within_minutes_is_the_same(client: Client) -> None:
     case("C1")
+    work("C1", "desk", assigned_to="wang")
     client.force_login(person())
     pages = ("case", "messages", "viewings_of")
     for name in (*pages, *pages):
@@ -292,6 +311,7 @@ def test_looks_are_read_by_compliance_and_audit_and_exported(client: Client) -> 
 
 def test_a_list_taken_out_as_a_file_is_on_record(client: Client) -> None:
     case("C1")
+    work("C1", "desk", assigned_to="wang")
     client.force_login(person())
     assert b"C1" in b"".join(client.get("/exports/cases.csv?bucket=1").streaming_content)
     event = Event.objects.get(kind="cases.exported")

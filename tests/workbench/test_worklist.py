@@ -23,7 +23,7 @@ from anhuan.records.call import Call
 from anhuan.records.case import CaseFigures
 from anhuan.records.contact import Contact
 from anhuan.records.grant import CaseGrant
-from anhuan.records.staff import Staff
+from anhuan.records.staff import Staff, Team
 from anhuan.records.worklist import Reassignment, WorkItem
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +56,7 @@ def signed_in(client: Client, username: str, role: str, **told: Any) -> Client:
 
 @pytest.fixture
 def collector(client: Client) -> Client:
-    return signed_in(client, "wang", "collector")
+    return signed_in(client, "wang", "collector", team=Team.objects.create(name="Desk", queues=["desk"]))
 
 
 @pytest.fixture

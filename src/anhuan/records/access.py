@@ -25,7 +25,7 @@ from anhuan.records.contact import Contact, Refusal
 from anhuan.records.events import Event
 from anhuan.records.grant import CaseGrant
 from anhuan.records.hold import Hold
-from anhuan.records.staff import OF_A_DESK, Right, Staff
+from anhuan.records.staff import OF_A_DESK, Right, Role, Staff
 from anhuan.records.strategy import Proposal, proposals_of
 
 
@@ -44,10 +44,10 @@ def may_see_cases(viewer: Viewer) -> bool:
 
 # --- which cases --------------------------------------------------------------------------------------------------
 
-# Her team works these queues: what stands in them, stood there, was handed to her or is in her hands. Twice the same, for PostgreSQL
-# reads the work of everybody for the first and looks up that of each case for the second: the one is quick for all cases at once,
-# the other where a few are walked through until a page is full.
-_HERS = "(i.queue = ANY(%s) OR %s IN (i.assigned_to, i.leased_by, i.ended_by))"
+# Her team works these queues: what stands in them, stood there, was handed to her, is in her hands or was finished by her. Twice the
+# same, for PostgreSQL gathers the work that is hers for the first and looks up that of each case for the second: the one is quick for
+# all cases at once, the other where a few are walked through until a page is full.
+_HERS = "(i.queue = ANY(%s) OR i.assigned_to = %s OR i.leased_by = %s OR (i.ended_by = %s AND i.state = 'done'))"
 _OF_THE_TEAM = f"EXISTS (SELECT FROM records_workitem i WHERE i.customer_id = case_id AND {_HERS})"
 _OF_THE_TEAM_EACH = f"coalesce((SELECT {_HERS} FROM records_workitem i WHERE i.customer_id = case_id), false)"
 
@@ -72,9 +72,9 @@ class Reach:
 def reach(viewer: Viewer) -> Reach:
     """Which cases `viewer` may see.
 
-    Collectors, seniors and supervisors: cases in the house, not placed with an agency; of a team that works certain queues, those
-    of them that stand in these or were handed to her; and any case for as long as she was given leave (`records.grant`), placed
-    outside or not. Everybody else who may read: all.
+    Collectors, seniors and supervisors: cases in the house, not placed with an agency, that stand in the queues of their team or
+    were handed to them; a supervisor without such queues, all of the house; and any case for as long as she was given leave
+    (`records.grant`), placed outside or not. Everybody else who may read: all.
     """
     if not may_see_cases(viewer):
         return Reach("false")
@@ -82,20 +82,24 @@ def reach(viewer: Viewer) -> Reach:
         return Reach("true")
     granted = _granted(viewer)
     own, params = "placed_with = ''", []
-    if viewer.team is not None and viewer.team.queues:
+    queues = list(viewer.team.queues) if viewer.team is not None else []
+    if queues or viewer.role != Role.SUPERVISOR:
         own += f" AND {_OF_THE_TEAM}"
-        params = [list(viewer.team.queues), viewer.get_username()]
+        params = [queues, *[viewer.get_username()] * 3]
     if granted:
         own, params = f"({own} OR case_id = ANY(%s))", [*params, granted]
     return Reach(own, tuple(params))
 
 
 def _granted(viewer: Staff) -> list[str]:
-    """The cases opened to her at the instant she looks; few at any time. Without an instant none counts."""
+    """The cases opened to her at the instant she looks; few at any time, and asked for once. Without an instant none counts."""
     if viewer.looks_at is None:
         return []
+    if viewer.opened is not None and viewer.opened[0] == viewer.looks_at:
+        return viewer.opened[1]
     standing = CaseGrant.objects.filter(staff=viewer, granted_at__lte=viewer.looks_at, until__gt=viewer.looks_at)
-    return list(standing.values_list("customer_id", flat=True).distinct())
+    viewer.opened = viewer.looks_at, list(standing.values_list("customer_id", flat=True).distinct())
+    return viewer.opened[1]
 
 
 # --- one case -----------------------------------------------------------------------------------------------------
@@ -118,7 +122,8 @@ class CaseDetail:
 
 def case(viewer: Viewer, case_id: str, *, events: int = 200) -> CaseDetail | None:
     """The case whose id, which is its customer's, is `case_id`; None when there is none or it may not be seen."""
-    found = Case.objects.filter(pk=case_id).first() if may_see_case(viewer, case_id) else None
+    within = reach(viewer)
+    found = next(iter(Case.objects.raw(_ONE.format(within.condition), [case_id, *within.params])), None)
     if found is None:
         return None
     return CaseDetail(
@@ -126,8 +131,14 @@ def case(viewer: Viewer, case_id: str, *, events: int = 200) -> CaseDetail | Non
         figures=CaseFigures.objects.filter(pk=case_id).first(),
         accounts=list(Account.objects.filter(customer_id=case_id).order_by("-bucket", "-days_past_due", "account_id")),
         spans=list(BucketSpan.objects.filter(case_id=case_id).order_by("since")),
-        events=list(Event.objects.filter(chain=case_id).order_by("-number")[:events]),
+        events=list(Event.objects.filter(chain=case_id).order_by("-number")[:events]) if events else [],
     )
+
+
+_ONE = (
+    "SELECT * FROM (SELECT c.*, coalesce(f.placed_with, '') AS placed_with FROM records_case c"
+    " LEFT JOIN records_casefigures f USING (case_id) WHERE c.case_id = %s) s WHERE {}"
+)
 
 
 def may_see_case(viewer: Viewer, case_id: str) -> bool:

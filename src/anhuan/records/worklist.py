@@ -42,8 +42,8 @@ class WorkItem(models.Model):
     """A case to be worked on 待办案件: one a customer, whatever became of it.
 
     `queue` and `language` (the primary subtag of the customer's) say who may take it. `by_hand`: somebody put it here, and no
-    night takes it away. `rank`: the smaller the sooner (`acts.worklist`). The proposal it rests on: `business_date` with the
-    customer, and `team`, `channel`, `account_id`, `version_id`, `decision`, `rule` (the row that chose it) repeated. `since` it
+    night takes it away. `rank`: the smaller the sooner (`acts.worklist`). What the strategy said in the night of `business_date`,
+    and has said ever since: `team`, `channel`, `account_id`, `version_id`, `decision`, `rule` (the row that chose it). `since` it
     waits without a break; `due_at`: by when it should have been worked on. `best_hour`: the hour of day at which she was mostly
     reached, where she is. `not_before`: the gate permits nothing before then, as it said when it was asked for the `gate_tries`th
     time. `follow_up_why` is a code. Held by `leased_by` under `lease` until `leased_until`, unless renewed. `taken_today` counts
@@ -86,7 +86,8 @@ class WorkItem(models.Model):
     ended_why = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        # Each way to the next case walks one of these from its beginning; what cannot be taken stands in none of them.
+        # Each way to the next case walks one of these from its beginning; what cannot be taken stands in none of them. Those of a queue
+        # and of a person find whose a case is, also when it is over.
         indexes: ClassVar = [
             models.Index(fields=["queue", "language", "rank"], name="work_ready", condition=_SHARED & Q(not_before=None)),
             models.Index(fields=["queue", "language", "since"], name="work_oldest", condition=_SHARED & Q(not_before=None)),
@@ -98,7 +99,8 @@ class WorkItem(models.Model):
                 fields=["follow_up_at", "customer_id"], name="work_follow_up",
                 condition=Q(state=WorkState.OPEN, leased_by="", follow_up_at__isnull=False),
             ),
-            models.Index(fields=["assigned_to", "rank"], name="work_of_person", condition=Q(state=WorkState.OPEN) & ~Q(assigned_to="")),
+            models.Index(fields=["assigned_to", "rank"], name="work_of_person", condition=~Q(assigned_to="")),
+            models.Index(fields=["queue"], name="work_of_queue"),
             models.Index(
                 Coalesce("follow_up_at", "due_at"), "customer_id", name="work_by_age", condition=Q(state=WorkState.OPEN)
             ),

@@ -32,8 +32,8 @@ from anhuan.core.gate import Permit
 from anhuan.core.law import Law
 from anhuan.core.vocabulary import Channel, Purpose
 from anhuan.records import facts
-from anhuan.records.case import CaseFigures
-from anhuan.records.staff import Right, Staff
+from anhuan.records.facts import Known
+from anhuan.records.staff import Right, Staff, Team
 from anhuan.records.worklist import WorkItem, WorkState
 from anhuan.rulebook import queues
 from anhuan.rulebook.queues import Queue
@@ -44,6 +44,8 @@ TRIES = 8
 """How many cases the gate is asked about for one that is handed out."""
 OLDEST_EVERY = 10
 """Every so many takes of a queue the one that has waited longest is taken, whatever it is worth: nobody waits for ever."""
+NEAR = 16
+"""Among so many that come first, one whose best hour it is goes before the others."""
 OPENED = timedelta(days=1)
 """For how long a case that is with an agency is opened to whoever it was handed to."""
 FORSAKEN = timedelta(hours=1)
@@ -61,14 +63,22 @@ class Collector:
     languages: tuple[str, ...]
 
     @classmethod
-    def of(cls, username: str) -> Collector | None:
+    def of(cls, staff: Staff) -> Collector | None:
         """A member of staff who works cases; None where she may not, or serves no queue."""
-        staff = Staff.objects.select_related("team").filter(username=username).first()
-        if staff is None or not staff.may(Right.WORK):
+        if not staff.may(Right.WORK):
             return None
         served = serves(staff)
         speaks = tuple(sorted({tongue.split("-")[0].lower() for tongue in staff.speaks}))
-        return cls(username, served, speaks) if served else None
+        return cls(staff.username, served, speaks) if served else None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An item that may be the next, locked, with the accounts that are `late` and whether it is with an agency."""
+
+    item: WorkItem
+    late: frozenset[str]
+    placed: bool
 
 
 def serves(staff: Staff) -> Mapping[str, Queue]:
@@ -92,16 +102,18 @@ def take(by: str, *, at: datetime) -> WorkItem | None:
     with transaction.atomic(), _cursor() as cursor:
         # Who asks twice at once waits for her first answer, which is the second one, too.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%(by)s, 2003788395))", {"by": by}, prepare=True)
-        mine = _hers(cursor, by, at)
-        if mine is not None:
+        staff, mine = _who(cursor, by)
+        if mine is not None and _still_hers(mine, at):
             return mine
-        collector = Collector.of(by)
+        collector = Collector.of(staff) if staff else None
         if collector is None:
             return None
-        for tried, item in enumerate(_candidates(cursor, collector, at), start=1):
-            opens_at = _opens(item, collector, at)
+        for tried, found in enumerate(_candidates(cursor, collector, at), start=1):
+            item = found.item
+            opens_at = _opens(found, collector, at)
             if opens_at is None:
-                _open_to(item, by, at)
+                if found.placed:
+                    _open_to(item, by, at)
                 return _lease(cursor, item, by, at)
             WorkItem.objects.filter(pk=item.pk).update(not_before=opens_at, gate_tries=min(item.gate_tries + 1, 999))
             if tried == TRIES:
@@ -128,22 +140,35 @@ def _item(row: Sequence[Any]) -> WorkItem:
     return WorkItem.from_db("default", _FIELDS, row)
 
 
-_HERS = f"SELECT {_ITEM} FROM records_workitem w WHERE leased_by = %(by)s AND leased_by <> '' FOR UPDATE"
+# Who asks, her team, and what she holds. What follows in the transaction is planned for any values: planning anew for each would take
+# longer than the answers do.
+_WHO = f"""
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true), s.role, s.is_active, s.skills, s.speaks, t.queues, {_ITEM}
+FROM records_staff s LEFT JOIN records_team t ON t.id = s.team_id
+LEFT JOIN records_workitem w ON w.leased_by = %(by)s AND w.leased_by <> ''
+WHERE s.username = %(by)s
+"""
 NO_LEASE: Mapping[str, Any] = {"leased_by": "", "lease": None, "leased_at": None, "leased_until": None}
 
 
-def _hers(cursor: Cursor, by: str, at: datetime) -> WorkItem | None:
-    """What she holds, for as long again; a lease of hers that is over ends here."""
-    rows = cursor.execute(_HERS, {"by": by}, prepare=True).fetchall()
+def _who(cursor: Cursor, by: str) -> tuple[Staff | None, WorkItem | None]:
+    rows = cursor.execute(_WHO, {"by": by}, prepare=True).fetchall()
     if not rows:
-        return None
-    mine = _item(rows[0])
+        return None, None
+    _, role, active, skills, speaks, of_team, *item = rows[0]
+    team = None if of_team is None else Team(queues=of_team)
+    staff = Staff(username=by, role=role, is_active=active, skills=skills, speaks=speaks, team=team)
+    return staff, None if item[0] is None else _item(item)
+
+
+def _still_hers(mine: WorkItem, at: datetime) -> bool:
+    """Whether she holds it yet, for as long again; a lease of hers that is over ends here."""
+    held = WorkItem.objects.filter(pk=mine.pk, lease=mine.lease)
     if mine.held_at(at):
         mine.leased_until = at + LEASE
-        mine.save(update_fields=["leased_until"])
-        return mine
-    WorkItem.objects.filter(pk=mine.pk).update(**NO_LEASE)
-    return None
+        return bool(held.update(leased_until=mine.leased_until))
+    held.update(**NO_LEASE)
+    return False
 
 
 # --- in which order -----------------------------------------------------------------------------------------------
@@ -152,38 +177,69 @@ _OPEN = "state = 'open' AND leased_by = ''"
 _SHARED = f"{_OPEN} AND assigned_to = '' AND follow_up_at IS NULL"
 _READY = "(not_before IS NULL OR not_before <= %(at)s)"
 _SPOKEN = "(%(any)s OR language = ANY(%(languages)s::text[]))"
-_OWN_FOLLOW_UP = f"{_OPEN} AND assigned_to = %(by)s AND follow_up_at <= %(at)s AND {_READY}"
+_OWN_FOLLOW_UP = f"{_OPEN} AND assigned_to = %(by)s AND assigned_to <> '' AND follow_up_at <= %(at)s AND {_READY}"
 _FOLLOW_UP = f"""{_OPEN} AND queue = ANY(%(queues)s::text[]) AND follow_up_at <= %(at)s AND {_READY} AND {_SPOKEN}
 AND (assigned_to = '' OR follow_up_at <= %(forsaken)s)"""
-_OWN = f"{_OPEN} AND assigned_to = %(by)s AND follow_up_at IS NULL AND {_READY}"
+_OWN = f"{_OPEN} AND assigned_to = %(by)s AND assigned_to <> '' AND follow_up_at IS NULL AND {_READY}"
 _LANE = f"{_SHARED} AND queue = %(queue)s AND language = %(language)s"
 _BY_DATE, _BY_RANK = "follow_up_at, customer_id", "rank, customer_id"
+# With an item comes whether its customer could be held, too, as by every act (not where another act holds her), and what the gate
+# is asked about.
+_FOUND = f"""
+{_ITEM}, pg_try_advisory_xact_lock(hashtextextended(w.customer_id, 1634626664)),
+ARRAY(SELECT account_id FROM records_account a WHERE a.customer_id = w.customer_id AND a.bucket > 0),
+EXISTS (SELECT FROM records_casefigures f WHERE f.case_id = w.customer_id AND f.placed_with <> '')
+"""
+_UNSEEN = "customer_id <> ALL(%(seen)s::text[])"
+
+
+def _first(where: str, order: str) -> str:
+    return f"""
+        SELECT {_FOUND} FROM (
+            SELECT * FROM records_workitem WHERE {where} AND {_UNSEEN} ORDER BY {order} LIMIT 1 FOR UPDATE SKIP LOCKED) w"""
+
+
 # The ways to a case of hers or with a date, the first first; and those within one queue and language.
 _WAYS = ((_OWN_FOLLOW_UP, _BY_DATE), (_FOLLOW_UP, _BY_DATE), (_OWN, _BY_RANK))
-_WAITED = (f"{_LANE} AND not_before <= %(at)s", "not_before, rank")
-_OLDEST = (f"{_LANE} AND not_before IS NULL", "since")
-_NEXT = (f"{_LANE} AND not_before IS NULL", "rank")
+_FIRSTS = [_first(*way) for way in _WAYS]
+_WAITED = _first(f"{_LANE} AND not_before <= %(at)s", "not_before, rank")
+_RANKED = f"{_LANE} AND not_before IS NULL"
+_OLDEST, _NEXT = (_first(_RANKED, order) for order in ("since", "rank"))
+# Of the first few, one whose best hour it is where she is goes first; what goes before everything else still does.
+_AT_HER_HOUR = f"""
+SELECT {_FOUND} FROM (
+    SELECT i.* FROM (
+        SELECT customer_id, rank AS place, CASE WHEN best_hour IS NOT NULL THEN best_hour = extract(hour FROM %(at)s::timestamptz
+                   AT TIME ZONE coalesce((SELECT nullif(timezone, '') FROM records_customer k WHERE k.customer_id = f.customer_id),
+                                         %(zone)s)) END AS her_hour
+        FROM (SELECT * FROM records_workitem WHERE {_RANKED} AND {_UNSEEN} ORDER BY rank LIMIT {NEAR}) f) f
+    JOIN records_workitem i USING (customer_id)
+    WHERE {_RANKED}
+    ORDER BY place > 0, coalesce(her_hour, false) DESC, place LIMIT 1 FOR UPDATE OF i SKIP LOCKED) w
+"""
 
 # Every queue and language in which something lies, found by leaping through an index from one to the next.
 _LEAPS = f"""
 (WITH RECURSIVE lane AS (
-    (SELECT queue, language, rank FROM records_workitem WHERE {_SHARED} AND {{which}} ORDER BY queue, language {{first}} LIMIT 1)
+    (SELECT queue, language, rank, not_before FROM records_workitem WHERE {_SHARED} AND {{which}}
+     ORDER BY queue, language, {{first}} LIMIT 1)
     UNION ALL
     SELECT n.* FROM lane l, LATERAL (
-        SELECT queue, language, rank FROM records_workitem
-        WHERE {_SHARED} AND {{which}} AND (queue, language) > (l.queue, l.language) ORDER BY queue, language {{first}} LIMIT 1) n
-) SELECT queue, language, rank FROM lane)
+        SELECT queue, language, rank, not_before FROM records_workitem
+        WHERE {_SHARED} AND {{which}} AND (queue, language) > (l.queue, l.language) ORDER BY queue, language, {{first}} LIMIT 1) n
+) SELECT * FROM lane WHERE not_before IS NULL OR not_before <= %(at)s)
 """
 _LANES = " UNION ALL ".join(
     _LEAPS.format(which=which, first=first)
-    for which, first in (("not_before IS NULL", ", rank"), ("not_before IS NOT NULL", ""))
+    for which, first in (("not_before IS NULL", "rank"), ("not_before IS NOT NULL", "not_before"))
 )
-# What there is, in one question; nothing of it is locked, so that an answer may be out of date when it is acted upon.
+# What there is, in one question, each part in the order of its index, lest PostgreSQL read the table; nothing of it is locked, so that
+# an answer may be out of date when it is acted upon.
 _SURVEY = f"""
-SELECT {", ".join(f"EXISTS (SELECT FROM records_workitem WHERE {where})" for where, _ in _WAYS)},
-       EXISTS (SELECT FROM records_workitem WHERE leased_by <> '' AND leased_until <= %(at)s),
+SELECT {", ".join(f"(SELECT true FROM records_workitem WHERE {where} ORDER BY {order} LIMIT 1)" for where, order in _WAYS)},
+       (SELECT true FROM records_workitem WHERE leased_by <> '' AND leased_until <= %(at)s ORDER BY leased_until LIMIT 1),
        (SELECT jsonb_object_agg(queue, taken) FROM records_workshare WHERE day = %(day)s AND username = %(by)s),
-       (SELECT jsonb_agg(jsonb_build_array(queue, language, rank)) FROM ({_LANES}) l)
+       (SELECT jsonb_agg(jsonb_build_array(queue, language, rank, not_before IS NOT NULL)) FROM ({_LANES}) l)
 """
 _SWEEP = """
 UPDATE records_workitem SET leased_by = '', lease = NULL, leased_at = NULL, leased_until = NULL WHERE customer_id IN (
@@ -192,7 +248,7 @@ UPDATE records_workitem SET leased_by = '', lease = NULL, leased_at = NULL, leas
 """
 
 
-def _candidates(cursor: Cursor, collector: Collector, at: datetime) -> Iterator[WorkItem]:
+def _candidates(cursor: Cursor, collector: Collector, at: datetime) -> Iterator[_Candidate]:
     """Cases in the order they are handed out, each locked; those another transaction has are passed over.
 
     Follow-ups that are due come first, her own before those of her queues; then cases that were given to her; then her queues, in
@@ -200,22 +256,22 @@ def _candidates(cursor: Cursor, collector: Collector, at: datetime) -> Iterator[
     """
     asked: dict[str, Any] = {
         "by": collector.username, "at": at, "forsaken": at - FORSAKEN, "queues": list(collector.queues),
-        "any": not collector.languages, "languages": list(collector.languages), "day": _day(at),
+        "any": not collector.languages, "languages": list(collector.languages), "day": _day(at), "zone": settings.TIME_ZONE,
     }  # fmt: skip
     *there, over, taken, lanes = _survey(cursor, asked)
     if over:
         cursor.execute(_SWEEP, {"at": at}, prepare=True)
         *there, _, taken, lanes = _survey(cursor, asked)
     seen: list[str] = []
-    for is_there, way in zip(there, _WAYS, strict=True):
+    for is_there, way in zip(there, _FIRSTS, strict=True):
         if is_there:
             yield from _locked(cursor, way, asked, seen)
-    for queue, language, turn in _lanes(collector, json.loads(taken or "{}"), json.loads(lanes or "[]")):
+    for queue, language, turn, waited in _lanes(collector, json.loads(taken or "{}"), json.loads(lanes or "[]")):
         lane = {**asked, "queue": queue, "language": language}
         # The oldest has its turn once, and then it is the others' again.
         if turn % OLDEST_EVERY == 0:
             yield from _locked(cursor, _OLDEST, lane, seen, most=1)
-        for way in (_WAITED, _NEXT):
+        for way in (*[_WAITED] * waited, _AT_HER_HOUR, _NEXT):
             yield from _locked(cursor, way, lane, seen)
 
 
@@ -225,42 +281,34 @@ def _survey(cursor: Cursor, asked: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _lanes(
-    collector: Collector, taken: Mapping[str, int], lanes: Iterable[tuple[str, str, int]]
-) -> Iterator[tuple[str, str, int]]:
-    """Queue, language, and the how-manieth take of the queue today this would be: her queues in fair shares, the languages she speaks
-    by what comes first in each.
+    collector: Collector, taken: Mapping[str, int], lanes: Iterable[tuple[str, str, int, bool]]
+) -> Iterator[tuple[str, str, int, bool]]:
+    """Queue, language, the how-manieth take of the queue today this would be, and whether something passed over may be taken now: her
+    queues in fair shares, the languages she speaks by what comes first in each.
     """
     found: dict[str, dict[str, int]] = {}
-    for queue, language, rank in lanes:
+    passed_over = set()
+    for queue, language, rank, waited in lanes:
         if queue in collector.queues and (not collector.languages or language in collector.languages):
             heads = found.setdefault(queue, {})
             heads[language] = min(rank, heads.get(language, rank))
+            if waited:
+                passed_over.add((queue, language))
     for queue in sorted(found, key=lambda name: ((taken.get(name, 0) + 1) / collector.queues[name].weight, name)):
         for language in sorted(found[queue], key=lambda tongue, heads=found[queue]: (heads[tongue], tongue)):  # type: ignore[misc]
-            yield queue, language, taken.get(queue, 0) + 1
+            yield queue, language, taken.get(queue, 0) + 1, (queue, language) in passed_over
 
 
-def _locked(
-    cursor: Cursor, way: tuple[str, str], asked: Mapping[str, Any], seen: list[str], *, most: int = TRIES
-) -> Iterator[WorkItem]:
-    """One after the other, for what is asked of one decides whether the next is.
-
-    Its customer is held, too, as by every act; one whom another act holds just now is not waited for.
-    """
-    where, order = way
-    sql = f"""
-        SELECT {_ITEM}, pg_try_advisory_xact_lock(hashtextextended(w.customer_id, 1634626664)) FROM (
-            SELECT * FROM records_workitem WHERE {where} AND customer_id <> ALL(%(seen)s::text[]) ORDER BY {order} LIMIT 1
-            FOR UPDATE SKIP LOCKED) w
-    """
+def _locked(cursor: Cursor, way: str, asked: Mapping[str, Any], seen: list[str], *, most: int = TRIES) -> Iterator[_Candidate]:
+    """One after the other, for what is asked of one decides whether the next is; one whom another act holds is not waited for."""
     for _ in range(most):
-        rows = cursor.execute(sql, {**asked, "seen": seen}, prepare=True).fetchall()
+        rows = cursor.execute(way, {**asked, "seen": seen}, prepare=True).fetchall()
         if not rows:
             return
-        *row, free = rows[0]
+        *row, free, late, placed = rows[0]
         seen.append(str(row[0]))
         if free:
-            yield _item(row)
+            yield _Candidate(_item(row), frozenset(late), placed)
 
 
 def _day(at: datetime) -> date:
@@ -270,21 +318,23 @@ def _day(at: datetime) -> date:
 # --- may she be contacted -----------------------------------------------------------------------------------------
 
 
-def _opens(item: WorkItem, collector: Collector, at: datetime) -> datetime | None:
+def _opens(found: _Candidate, collector: Collector, at: datetime) -> datetime | None:
     """None where the case may be worked on now; else when it is asked about again.
 
     Asked is what the item wants, or, of a follow-up and of what no channel was named for, every contact the file offers.
     A queue that answers people rather than collects is not asked about: each contact passes the door all the same.
     """
+    item = found.item
     told = collector.queues.get(item.queue)
     if told is not None and told.special:
         return None
     law = laws.in_force(at)
     wanted = item.channel if item.follow_up_at is None and item.channel in set(Channel) else ""
-    if wanted and _permitted(item, law, at):
+    known = facts.known_of(item.customer_id, at=at, since=at - facts.reach(law))
+    if wanted and _permitted(found, known, law, at):
         return None
     opens: list[datetime] = []
-    for attempt, preview in desk.previews(item.customer_id, law=law, at=at):
+    for attempt, preview in desk.previews(item.customer_id, law=law, at=at, known=known):
         if isinstance(preview, Unfit) or attempt.purpose is not Purpose.COLLECT or (wanted and attempt.channel != wanted):
             continue
         if isinstance(preview.verdict, Permit):
@@ -294,10 +344,10 @@ def _opens(item: WorkItem, collector: Collector, at: datetime) -> datetime | Non
     return min(opens, default=at + AGAIN)
 
 
-def _permitted(item: WorkItem, law: Law, at: datetime) -> bool:
+def _permitted(found: _Candidate, known: Known, law: Law, at: datetime) -> bool:
     """Whether the gate permits what is wanted at her best point: one question, and mostly the only one."""
-    known = facts.known_of(item.customer_id, at=at, since=at - facts.reach(law))
-    attempt = as_attempt(item.channel, desk.overdue(item.customer_id, known), item.account_id, known.facts)
+    late = found.late & known.facts.debts.keys() or known.facts.debts.keys()
+    attempt = as_attempt(found.item.channel, late, found.item.account_id, known.facts)
     return not faults_of(attempt, known, at) and isinstance(gate.check(attempt, known.facts, law, at), Permit)
 
 
@@ -333,8 +383,7 @@ def _lease(cursor: Cursor, item: WorkItem, by: str, at: datetime) -> WorkItem:
 
 def _open_to(item: WorkItem, by: str, at: datetime) -> None:
     """A case with an agency, which the strategy wants somebody of the house to work on all the same, is opened to her."""
-    if CaseFigures.objects.filter(pk=item.customer_id).exclude(placed_with="").exists():
-        grant.give(item.customer_id, by, why="handed out by the worklist", until=at + OPENED, at=at, by=by)
+    grant.give(item.customer_id, by, why="handed out by the worklist", until=at + OPENED, at=at, by=by)
 
 
 def remember(customer: Held, kind: str, item: WorkItem, **body: Any) -> None:
