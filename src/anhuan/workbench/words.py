@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy as _in
 
 from anhuan.records.staff import Role, Skill
-from anhuan.workbench import matter_words, payment_words, supervision_words, work_words
+from anhuan.workbench import look_words, matter_words, payment_words, supervision_words, work_words
 
 Label = str | Promise
 
@@ -540,34 +540,6 @@ LABELS: dict[str, dict[str, Label]] = {
         "complaints": _("Complaints desk"),
         "legal": _("Legal desk"),
     },
-    "page": {
-        "case": _("Case page"),
-        "search": _("Found by a search"),
-        "reveal": _("Revealed"),
-        "message": _("Message"),
-        "messages": _("Messages"),
-        "gate": _("Contacts now"),
-        "explanation": _("Explanation"),
-        "chain": _("Chain of events"),
-        "viewings_of": _("Who looked"),
-        "timeline": _("Everything that happened"),
-        "note_keep": _("Note kept"),
-        "call_begin": _("Call begun"),
-        "call_receive": _("Call received"),
-        "plan_card": _("Promises and plans"),
-        "plan_offers": _("Offers"),
-        "plan_act": _("Promise or plan"),
-        "plan": _("Agreement"),
-        "plan_agreement": _("Text of an agreement"),
-        "plan_pdf": _("Agreement to sign"),
-        "work_card": _("Place on the worklist"),
-        "work_act": _("Worklist"),
-        "inbound_answer": _("Inbound desk"),
-        "payment_card": _("Payments"),
-        "payment_claim": _("Payment claimed"),
-        "matter_card": _("Disputes and hardship"),
-        "matter_act": _("Dispute or hardship"),
-    },
     "spoken": {
         "zh": _("Mandarin"),
         "yue": _("Cantonese"),
@@ -580,6 +552,7 @@ LABELS: dict[str, dict[str, Label]] = {
         "es": _("Spanish"),
     },
     "language": {"zh-CN": _("Chinese"), "en": _("English")},
+    **look_words.LABELS,
     **supervision_words.LABELS,
     **work_words.LABELS,
     **matter_words.LABELS,
