@@ -181,7 +181,8 @@ class Collector:
         headers = {"HX-Request": "true"} if part else {}
         if method == "post":
             headers |= {"X-CSRFToken": self.token, "Referer": self.address + "/"}
-        async with self.session.request(method, self.address + path, data=form or None, headers=headers) as answer:
+        pairs = [(name, one) for name, each in form.items() for one in (each if isinstance(each, list) else [each])]
+        async with self.session.request(method, self.address + path, data=pairs or None, headers=headers) as answer:
             text = await answer.text()
             self.at = answer.headers.get("HX-Redirect", answer.url.path)
             if answer.status != 200:
@@ -293,8 +294,9 @@ class Collector:
             page = await self.ask("get", call)
         await self.think()
         result = self.chance.choices([*RESULTS_OF_CALLS], [*RESULTS_OF_CALLS.values()])[0]
+        said: list[str] = []
         if result != "NOA":
-            said = {
+            known = {
                 "id_tail": customer[-4:],
                 "birth_day": "0101",
                 "card_tail": f"{customer[-3:]}1",
@@ -303,22 +305,23 @@ class Collector:
             }
             asked = re.findall(r'data-question="(\w+)"', page)
             with self.timed("identity"):
-                page = await self.ask("post", f"{call}identity/", part=True, **{f"answer-{each}": said[each] for each in asked})
+                page = await self.ask(
+                    "post", f"{call}identity/", part=True, **{f"answer-{each}": known[each] for each in asked}
+                )
             if 'data-verified="yes"' not in page:
                 raise Wrong("she was not recognised")
-            for ticked in range(2):
+            said = re.findall(r'name="said" value="([^"]+)"', page)
+            for ticked in (said[: len(said) // 2], said):
                 await self.think()
                 with self.timed("draft"):
-                    await self.ask(
-                        "post", f"{call}draft/", part=True, said=["recorded", "consequences"][ticked], note="她说下午方便"
-                    )
+                    await self.ask("post", f"{call}draft/", part=True, said=ticked, note="她说下午方便")
         await self.think()
         with self.timed("result"):
             fields = await self.ask("get", f"{call}result/?result={result}", part=True)
         form = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', fields)) | _selected(fields)
         await self.think()
         with self.timed("finish"):
-            await self.ask("post", f"{call}finish/", part=True, result=result, **form)
+            await self.ask("post", f"{call}finish/", part=True, result=result, said=said, **form)
             await self.ask("get", self.at)
         self.told.results[call.split("/")[2]] = result
         if result == "PTP":
