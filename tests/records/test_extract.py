@@ -16,7 +16,7 @@ from tests.records import desk
 from tests.records.desk import BY, LAW, MORNING
 
 from anhuan import clock
-from anhuan.acts import consent, dispatch, extract, hold
+from anhuan.acts import consent, dispatch, extract, history, hold
 from anhuan.clockwork import extracting
 from anhuan.core.vocabulary import HoldKind, LineResult, Outcome
 from anhuan.portfolio.feed import Sentence
@@ -24,6 +24,7 @@ from anhuan.records import identity
 from anhuan.records.circumstance import PointFindingKind
 from anhuan.records.customer import ContactPoint
 from anhuan.records.extract import Change, Extract
+from anhuan.records.hold import Hold
 
 DAY = date(2026, 11, 20)
 
@@ -184,3 +185,20 @@ def test_every_noun_the_bank_is_told_of_is_noted_by_postgresql_with_the_columns_
         assert not kept & {"sealed", "facts", "terms"}
         if file.noun not in {"contact_point", "suspense"}:  # these are completed when they are written
             assert set(file.columns) == kept
+
+
+@pytest.mark.django_db
+def test_what_the_bank_told_of_the_old_system_is_not_told_back_and_what_becomes_of_it_here_is(tmp_path: Path) -> None:
+    desk.customer()
+    folder = tmp_path / "history"
+    folder.mkdir()
+    (folder / "holds.csv").write_text(f"id,customer_id,kind,begins\nh1,C1,complaint,{MORNING - timedelta(days=9)}\n")
+    (folder / "promises.csv").write_text(
+        "id,customer_id,at,account_id,amount_minor,currency,due_on\n"
+        f"p1,C1,{MORNING - timedelta(days=9)},A1,10000,CNY,2026-12-01\n"
+    )
+    taken = history.take(folder, law=LAW, at=MORNING, by=BY)
+    assert [each["imported"] for each in taken["files"].values()] == [1, 1]
+    assert rows(made(tmp_path)) == {}
+    hold.end(Hold.objects.get().hold_id, at=MORNING, by=BY, reason="answered")
+    assert rows(made(tmp_path, DAY + timedelta(days=1))) == {"holds": 1}

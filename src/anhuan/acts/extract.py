@@ -14,6 +14,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -102,6 +103,15 @@ _FILES = (
     ),
 )  # fmt: skip
 NOUNS = tuple(each.noun for each in _FILES)
+
+
+@contextmanager
+def untold() -> Iterator[None]:
+    """What is changed meanwhile is not told to the bank, which has told it to us: the conduct of the system before this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('anhuan.untold', 'yes', true)")
+        yield
+        cursor.execute("SELECT set_config('anhuan.untold', '', true)")
 
 
 # --- out ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import connection, models, transaction
 
-from anhuan.acts import pending
+from anhuan.acts import extract, pending
 from anhuan.acts.cells import READERS, Refused, sentences
 from anhuan.acts.customer import held
 from anhuan.acts.hold import would_have_refused
@@ -122,7 +122,7 @@ def take(folder: Path, *, law: Law, at: datetime, by: str) -> dict[str, Any]:
         raise HistoryUnreadable(f"{folder} 中没有历史文件（{names}）。", f"{folder} holds no file of a history ({names}).")
     run = _Import(at, by)
     answer: dict[str, Any] = {"files": {}}
-    with transaction.atomic():
+    with transaction.atomic(), extract.untold():
         run.learn()
         digests = {}
         for file, path in found:

@@ -19,29 +19,31 @@ WHERE p.state = 'provisional'
 """
 
 # A change of what the bank is told is noted in the transaction that makes it. Only the columns named are kept, so that nothing
-# else can leave by this way; a change of others alone is none.
+# else can leave by this way; a change of others alone is none. The function of each table names its columns outright, which is half the
+# cost of choosing them row by row. What a history tells us of the old system's conduct is not told back: its transaction says so.
 CHANGES = """
-CREATE FUNCTION records_told(a_row jsonb, columns text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(a_row) WHERE key = ANY (columns)
-$$;
-
-CREATE FUNCTION records_note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION records_tell(a_table text, noun text, columns text[], only_where text DEFAULT 'true') RETURNS void LANGUAGE plpgsql AS $tell$
 DECLARE
-    told jsonb := records_told(to_jsonb(NEW), TG_ARGV[1]::text[]);
+    named text;
+    same text;
 BEGIN
-    IF TG_OP = 'INSERT' OR told <> records_told(to_jsonb(OLD), TG_ARGV[1]::text[]) THEN
-        INSERT INTO records_change (noun, row) VALUES (TG_ARGV[0], told);
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION records_tell(a_table text, noun text, columns text[], only_where text DEFAULT 'true') RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
+    SELECT string_agg(format('%1$L, NEW."%1$s"', name), ', '),
+           string_agg(format('NEW."%1$s" IS NOT DISTINCT FROM OLD."%1$s"', name), ' AND ')
+    INTO named, same FROM unnest(columns) name;
+    EXECUTE format('CREATE OR REPLACE FUNCTION %I() RETURNS trigger LANGUAGE plpgsql AS $note$
+        BEGIN
+            IF TG_OP = ''UPDATE'' THEN
+                IF %s THEN RETURN NULL; END IF;
+            END IF;
+            IF current_setting(''anhuan.untold'', true) IS DISTINCT FROM ''yes'' THEN
+                INSERT INTO records_change (noun, row) VALUES (%L, jsonb_build_object(%s));
+            END IF;
+            RETURN NULL;
+        END $note$', 'records_note_' || noun, same, noun, named);
     EXECUTE format('CREATE OR REPLACE TRIGGER change_noted AFTER INSERT OR UPDATE ON %I FOR EACH ROW WHEN (%s)'
-                   ' EXECUTE FUNCTION records_note_change(%L, %L)', a_table, only_where, noun, columns::text);
+                   ' EXECUTE FUNCTION %I(%L, %L)', a_table, only_where, 'records_note_' || noun, noun, columns::text);
 END
-$$;
+$tell$;
 """
 
 TOLD = """
@@ -388,7 +390,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="paymententry",
             index=models.Index(
-                condition=models.Q(("account_id", ""), _negated=True), fields=["account_id", "amount_minor"], name="entry_by_likeness"
+                condition=models.Q(("account_id", ""), _negated=True),
+                fields=["account_id", "amount_minor"],
+                name="entry_by_likeness",
             ),
         ),
         migrations.AddConstraint(
