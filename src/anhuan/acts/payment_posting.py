@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Sum
 
-from anhuan.acts import outbox, performance, promise, worklist
+from anhuan.acts import outbox, performance, promise
 from anhuan.acts import payment_matching as matching
 from anhuan.acts.payment_matching import Matched
 from anhuan.core.plan import allocation
@@ -96,31 +96,45 @@ def apply(matched: Matched) -> None:
 # --- where the money goes -----------------------------------------------------------------------------------------
 
 
+class _Line(NamedTuple):
+    """One line of how a posting is applied, as `records.payment.PaymentAllocation` keeps it."""
+
+    posting_id: UUID
+    number: int
+    component: str
+    amount_minor: int
+
+
 def allocate(postings: Collection[Posting]) -> None:
     """Keep how each posting is applied to what its account owed at the night, less what is already posted since: in the legal order."""
-    accounts = Account.objects.in_bulk({each.account_id for each in postings})
+    found = Account.objects.filter(pk__in={each.account_id for each in postings}).only(*_OWED)
+    accounts = {each.account_id: each for each in found}
     applied = _applied(accounts)
-    rows: list[PaymentAllocation] = []
+    orders: dict[tuple[int, date], tuple[Part, ...]] = {}
+    lines: list[_Line] = []
     for posting in sorted(postings, key=lambda each: (each.effective_on, each.posting_id)):
         account = accounts.get(posting.account_id)
         if posting.kind == PaymentKind.REVERSAL:
-            rows += _taken_back(posting, rows)
+            lines += _taken_back(posting, lines)
         elif account is not None:
+            asked = (_late(account, posting.effective_on), posting.effective_on)
+            if asked not in orders:
+                orders[asked] = tuple(allocation.legal_order(asked[0], law=judging.law_of(JURISDICTION, asked[1])))
             owed = _parts(account) - applied[account.account_id]
-            law = judging.law_of(JURISDICTION, posting.effective_on)
-            told = allocation.apply(
-                account.account_id,
-                owed,
-                posting.amount_minor,
-                allocation.legal_order(_late(account, posting.effective_on), law=law),
-            )
+            told = allocation.apply(account.account_id, owed, posting.amount_minor, orders[asked])
             applied[account.account_id] += told.parts
-            lines = [(part.value, told.parts[part]) for part in told.order] + [(LEFT, told.left_minor)]
-            rows += [
-                PaymentAllocation(posting_id=posting.posting_id, number=number, component=component, amount_minor=amount)
-                for number, (component, amount) in enumerate(((c, a) for c, a in lines if a), start=1)
-            ]
-    PaymentAllocation.objects.bulk_create(rows)
+            parts = [(part.value, told.parts[part]) for part in told.order] + [(LEFT, told.left_minor)]
+            some = ((component, amount) for component, amount in parts if amount)
+            lines += [_Line(posting.posting_id, number, *each) for number, each in enumerate(some, start=1)]
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY records_paymentallocation ({', '.join(_Line._fields)}) FROM STDIN") as sink,
+    ):
+        for line in lines:
+            sink.write_row(line)
+
+
+_OWED = ("account_id", "principal_minor", "interest_minor", "fees_minor", "penalty_minor", "past_due_since")
 
 
 def _parts(account: Account) -> Parts:
@@ -143,25 +157,23 @@ def _applied(accounts: Collection[str]) -> dict[str, Parts]:
     return found
 
 
-def _taken_back(posting: Posting, made: Iterable[PaymentAllocation]) -> list[PaymentAllocation]:
+def _taken_back(posting: Posting, made: Iterable[_Line]) -> list[_Line]:
     """The lines of what is reversed, less what was taken back before, below nought, last applied first: a part of it takes back so much."""
     if posting.reverses_posting is None:
         return []
     lines = [each for each in made if each.posting_id == posting.reverses_posting]
-    lines = lines or list(PaymentAllocation.objects.filter(posting_id=posting.reverses_posting))
+    kept = PaymentAllocation.objects.filter(posting_id=posting.reverses_posting)
+    lines = lines or [_Line(*each) for each in kept.values_list(*_Line._fields)]
     before = Posting.objects.filter(reverses_posting=posting.reverses_posting).exclude(state=PostingState.WITHDRAWN)
     back = PaymentAllocation.objects.filter(posting__in=before).values_list("component").annotate(Sum("amount_minor"))
     standing: dict[str, int] = defaultdict(int, dict(back))
     left = posting.amount_minor
-    rows: list[PaymentAllocation] = []
+    rows: list[_Line] = []
     for line in sorted(lines, key=lambda each: -each.number):
         amount = min(left, line.amount_minor + standing[line.component])
         left -= amount
         if amount:
-            number = len(rows) + 1
-            rows.append(
-                PaymentAllocation(posting_id=posting.posting_id, number=number, component=line.component, amount_minor=-amount)
-            )
+            rows.append(_Line(posting.posting_id, len(rows) + 1, line.component, -amount))
     return rows
 
 
@@ -204,11 +216,10 @@ def remember(event: str, bodies: Mapping[str, Mapping[str, Any]], *, at: datetim
 
 
 def judge(customers: Sequence[str], *, at: datetime) -> None:
-    """What these customers promised and agreed, by what counts as paid now, and whether they are to be worked on."""
+    """What these customers promised and agreed, by what counts as paid now."""
     if customers:
         promise.judge(customers, at=at)
         performance.judge(customers, at=at)
-        worklist.paid(customers, at=at)
 
 
 # --- reversals ----------------------------------------------------------------------------------------------------

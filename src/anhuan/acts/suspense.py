@@ -275,7 +275,7 @@ def _tie(entry: PaymentEntry, suspense: Suspense, *, at: datetime, by: str) -> N
     entry.account_id, entry.how = paid.account_id, PERSON
     if entry.kind == PaymentKind.REVERSAL:
         matched = payment_matching.match((), entries=[entry], at=at, by=by)
-        Posting.objects.filter(pk=entry.posting_id).update(
+        Posting.objects.filter(pk__in=[each.pk for each in matched.fresh]).update(
             reverses_posting=posting and posting.pk, reverses_payment="" if posting else payment_id
         )
         matched.fresh = list(Posting.objects.filter(pk__in=[each.pk for each in matched.fresh]))
