@@ -104,7 +104,7 @@ MEASURES: Mapping[str, tuple[Callable[[Day], QuerySet[Any]], str]] = {
     "due": (lambda day: Promise.objects.filter(due_on=day.date).exclude(state=PromiseState.WITHDRAWN), "at"),
     "refusals": (lambda day: Refusal.objects.filter(_within(day, "at")), "at"),
 }  # fmt: skip
-_MONEY = ("promises", "kept", "broken", "due")
+MONEY = ("promises", "kept", "broken", "due")
 
 
 def listed(measure: str, day: Day, usernames: Sequence[str]) -> QuerySet[Any]:
@@ -113,21 +113,27 @@ def listed(measure: str, day: Day, usernames: Sequence[str]) -> QuerySet[Any]:
     return rows(day).filter(by__in=usernames).order_by(f"-{by_time}")
 
 
-def counted(day: Day, usernames: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Each figure of the day by person."""
-    return {
-        name: {row["by"]: row["n"] for row in rows(day).filter(by__in=usernames).values("by").annotate(n=Count("pk"))}
-        for name, (rows, _by_time) in MEASURES.items()
-    }
+@dataclass
+class Figures:
+    """The figures of a day of one person: how many of each, and of those about money how much, `[(currency, minor units)]`."""
+
+    counts: dict[str, int]
+    money: dict[str, list[tuple[str, int]]]
 
 
-def amounts(day: Day, usernames: Sequence[str]) -> dict[str, dict[str, list[tuple[str, int]]]]:
-    """What was promised, kept, broken and due on the day, by person and currency: `[(currency, minor units)]`."""
-    found: dict[str, dict[str, list[tuple[str, int]]]] = {name: {} for name in _MONEY}
-    for name in _MONEY:
-        rows = MEASURES[name][0](day).filter(by__in=usernames).values("by", "currency").annotate(sum=Sum("amount_minor"))
-        for row in rows.order_by("currency"):
-            found[name].setdefault(row["by"], []).append((row["currency"], int(row["sum"])))
+def figures(day: Day, usernames: Sequence[str]) -> dict[str, Figures]:
+    """The figures of the day by person."""
+    found = {name: Figures(dict.fromkeys(MEASURES, 0), {money: [] for money in MONEY}) for name in usernames}
+    for measure, (rows, _by_time) in MEASURES.items():
+        theirs = rows(day).filter(by__in=usernames)
+        if measure not in MONEY:
+            for row in theirs.values("by").annotate(n=Count("pk")):
+                found[row["by"]].counts[measure] = row["n"]
+            continue
+        for row in theirs.values("by", "currency").annotate(n=Count("pk"), sum=Sum("amount_minor")).order_by("currency"):
+            told = found[row["by"]]
+            told.counts[measure] += row["n"]
+            told.money[measure].append((row["currency"], int(row["sum"])))
     return found
 
 

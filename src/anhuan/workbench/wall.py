@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import get_language
@@ -26,7 +27,7 @@ from anhuan.acts import law as laws
 from anhuan.acts import worklist as acts
 from anhuan.records import access, conduct, supervision
 from anhuan.records.staff import Right, Staff, Team
-from anhuan.records.supervision import MEASURES, Day
+from anhuan.records.supervision import MEASURES, MONEY, Day
 from anhuan.records.worklist import Depth
 from anhuan.workbench.compliance import csv_response, day_of
 from anhuan.workbench.frame import page, reader
@@ -123,6 +124,7 @@ def wall(request: HttpRequest) -> HttpResponse:
         "rules": refused[:RULES], "rules_more": max(0, len(refused) - RULES), "rules_at": refused_at,
         "refused": sum(row["number"] for row in refused), "waiting": supervision.waiting(on, ahead=AHEAD),
         "teams": Team.objects.order_by("name"), "titles": [(name, _title(name)) for name in titles],
+        "lists": {measure: reverse("wall_rows", args=[measure]) for measure in MEASURES},
         "big": "big" in request.GET, "seconds": COUNTED_SECONDS,
     }  # fmt: skip
     part = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request  # type: ignore[attr-defined]
@@ -132,14 +134,11 @@ def wall(request: HttpRequest) -> HttpResponse:
 def _lines(people: Sequence[Staff], now: datetime, on: Day) -> list[Line]:
     names = [one.get_username() for one in people]
     doing = supervision.doing(names, at=now, start=on.start, idle=settings.ANHUAN_IDLE)
-    counts, money = supervision.counted(on, names), supervision.amounts(on, names)
+    figures = supervision.figures(on, names)
     return [
-        Line(
-            one, told := doing[name], {measure: of.get(name, 0) for measure, of in counts.items()},
-            {measure: of.get(name, []) for measure, of in money.items()}, _minutes(told["since"], now),
-        )
+        Line(one, doing[name], figures[name].counts, figures[name].money, _minutes(doing[name]["since"], now))
         for one, name in zip(people, names, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _minutes(since: datetime | None, now: datetime) -> int:
@@ -191,12 +190,12 @@ def rows(request: HttpRequest, measure: str) -> HttpResponseBase:
     may = access.may_see(reader(request), {row.customer_id for row in found})
     shown = [row for row in (found if as_file else found[:PAGE]) if row.customer_id in may]
     if as_file:
-        columns = _COLUMNS["money" if measure in ("promises", "kept", "broken", "due") else measure]
+        columns = _COLUMNS["money" if measure in MONEY else measure]
         lines = ([getattr(row, name) for name in columns] for row in shown)
         return csv_response(f"{measure}-{on.date}.csv", columns, lines)
     context = {
         "measure": measure, "measures": list(MEASURES), "on": on.date, "asked": asked, "query": asked.query(day=told or ""), "rows": shown,
-        "kind": "promise" if measure in ("promises", "kept", "broken", "due") else "refusal" if measure == "refusals" else "call",
+        "kind": "promise" if measure in MONEY else "refusal" if measure == "refusals" else "call",
         "hidden": len(found[:PAGE]) - len(shown), "more": len(found) > PAGE, "page": PAGE,
         "people": supervision.people(gone=True), "teams": Team.objects.order_by("name"),
     }  # fmt: skip
