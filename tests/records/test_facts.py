@@ -335,3 +335,13 @@ def test_a_purpose_is_kept() -> None:
     mobile = desk.customer()
     dispatch.start("C1", desk.attempt(mobile, purpose=Purpose.SERVICE, debts=frozenset()), law=LAW, at=MORNING, by=BY)
     assert of().contacts[0].purpose is Purpose.SERVICE
+
+
+@pytest.mark.parametrize("kind", [PointFindingKind.WRONG_NUMBER, PointFindingKind.OF_THIRD_PERSON])
+def test_nobody_is_called_as_the_debtor_at_a_number_that_turned_out_to_be_anothers(kind: PointFindingKind) -> None:
+    mobile = desk.customer()
+    assert isinstance(dispatch.start("C1", desk.attempt(mobile), law=LAW, at=MORNING, by=BY), dispatch.Started)
+    consent.find_point("C1", mobile, kind, at=MORNING + timedelta(hours=1), by=BY)
+    answer = dispatch.start("C1", desk.attempt(mobile), law=LAW, at=MORNING + timedelta(hours=2), by=BY)
+    assert isinstance(answer, dispatch.Unfit)
+    assert [(fault.field, fault.code) for fault in answer.faults] == [("point", "point_of_another")]
