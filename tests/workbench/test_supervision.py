@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zipfile import ZipFile
 
+import pyarrow as pa
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -19,13 +20,15 @@ from tests.records.supervised import YESTERDAY
 
 from anhuan import clock
 from anhuan.acts import quality as acts
+from anhuan.portfolio import snapshot
 from anhuan.records import supervision
-from anhuan.records.contact import Contact, Refusal
+from anhuan.records.contact import Refusal
+from anhuan.records.night import Night
 from anhuan.records.quality import CoachingNote, QualityPick, QualityReview
 from anhuan.records.sign_in import SignIn
 from anhuan.records.staff import Staff
 from anhuan.records.worklist import WorkItem
-from anhuan.workbench import wall
+from anhuan.workbench import boards, wall
 
 pytestmark = pytest.mark.django_db
 DAY = "2026-11-19"
@@ -70,7 +73,6 @@ def test_the_wall_tells_what_each_does_and_for_how_long(house: dict[str, Staff])
     )  # fmt: skip
     assert doing(house, "wang") == ("case", 5)
     call = supervised.call("C1", "wang", ago[5], closed_at=None, result_code="")
-    Contact.objects.filter(pk=call.contact_id).exists()
     assert doing(house, "wang") == ("wrapping", 5)
     call.contact_id = None
     call.save()
@@ -215,3 +217,42 @@ def test_coaching_is_seen_by_the_two_it_is_between_and_by_nobody_else(house: dic
     assert wang.get(f"/quality/people/{pk}/").status_code == 403
     wang.post(f"/quality/answers/{CoachingNote.objects.get().pk}/", {"step": "done"})
     assert CoachingNote.objects.get().done_by == "wang"
+
+
+def test_roll_rates_are_of_the_accounts_of_cases_the_team_contacted(
+    house: dict[str, Staff], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # account, customer, bucket on the first night and on the second (None: not delivered)
+    moved = [
+        ("A0", "C0", 1, 2),
+        ("A1", "C1", 2, 0),
+        ("A2", "C1", 3, 1),
+        ("A3", "C0", 1, None),
+        ("A4", "C0", 2, 2),
+        ("B", "C2", 1, 4),
+    ]
+
+    class Snapshot:
+        def __init__(self, con: Any, night: int) -> None:
+            rows = [
+                (account, who, "CNY", "present", each[night], 100) for account, who, *each in moved if each[night] is not None
+            ]
+            names = ("account_id", "customer_id", "currency", "presence", "bucket", "balance_total_minor")
+            table = pa.table({name: [row[at] for row in rows] for at, name in enumerate(names)})
+            self.standing = con.create_table(f"standing{night}", table, temp=True)
+
+        def table(self, _name: str) -> Any:
+            return self.standing
+
+    nights = [
+        Night(business_date=on, snapshot=str(at), manifest_sha256=str(at))
+        for at, on in enumerate((date(2026, 10, 31), date(2026, 11, 19)))
+    ]
+    monkeypatch.setattr(snapshot, "load", lambda con, folder: Snapshot(con, int(folder.name)))
+    monkeypatch.setattr(boards, "month_pairs", lambda: {"2026-11": tuple(nights)})
+    supervised.contact("C0", "wang")
+    supervised.contact("C1", "chen")
+    supervised.contact("C2", "alone")
+    [rolled] = signed_in(house["boss"]).get(f"/boards/?team={house['wang'].team_id}").context["rolls"]
+    assert (rolled.cases, rolled.overdue, rolled.few) == (2, 5, True)
+    assert [float(share) for share in (rolled.worse, rolled.better, rolled.cured)] == [0.2, 0.2, 0.2]

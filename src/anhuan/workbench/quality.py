@@ -267,6 +267,8 @@ def _person(request: HttpRequest, member: Staff) -> dict[str, Any]:
     words = identity.said(
         [*(note.note_id for note in kept), *(id_ for each in reviews for id_ in (each.review_id, each.appeal_id) if id_)]
     )
+    if reviews:
+        viewed(request, {each.pick.customer_id for each in reviews})
     today = timezone.localtime(clock.now()).date()
     counting = [each.score for each in reviews if each.state in COUNTS and each.score is not None]
     return {
