@@ -269,3 +269,33 @@ def test_the_night_judges_what_is_open_what_it_posted_to_and_what_rests_on_the_n
     paid("P2", TODAY, account="A2")
     Payment.objects.update(sequence=3)
     assert acts.concerned(sequence=3) == ["C1"]
+
+
+@given(PROMISES, POSTINGS, st.lists(st.integers(1, 3), min_size=1, max_size=5))
+@settings(max_examples=12, deadline=None)
+def test_nights_that_look_at_whose_day_has_come_alone_leave_nothing_to_judge(
+    promises: list[tuple[int, int, int, int]], postings: list[tuple[int, int, str]], nights: list[int]
+) -> None:
+    with undone():
+        for number, (when, amount, ahead, grace) in enumerate(promises):
+            at = MORNING + when * DAY + timedelta(minutes=number)
+            Promise.objects.create(
+                promise_id=f"00000000-0000-0000-0000-00000000000{number}", customer_id="C1", account_id=("A1", "A2", "")[number],
+                amount_minor=amount, currency="CNY", due_on=TODAY + (when + ahead) * DAY, state=PromiseState.OPEN, at=at, recorded_at=at,
+                by=BY, grace_days=grace,
+            )  # fmt: skip
+        day, last = TODAY, ""
+        for sequence, ahead in enumerate(nights, start=1):
+            day += ahead * DAY
+            a_night(day, sequence)
+            for number, (when, amount, kind) in enumerate(postings[sequence - 1 :: len(nights)]):
+                told = {"kind": "reversal", "reverses": last} if kind == "R" and last else {"kind": "payment"}
+                name = f"P{sequence}-{number}"
+                paid(name, TODAY + when * DAY, amount, account="A1" if number % 2 else "A2", **told)
+                last = name if told["kind"] == "payment" else last
+                Payment.objects.filter(pk=name).update(sequence=sequence)
+            morning = MORNING + (day + DAY - TODAY)
+            acts.judge(acts.concerned(sequence=sequence), at=morning, known_through=day)
+            told = Event.objects.count()
+            assert acts.judge(None, at=morning, known_through=day) == {}
+            assert Event.objects.count() == told

@@ -85,6 +85,11 @@ _HOLD_MANY = "SELECT case_id FROM records_case WHERE case_id = ANY(%s) ORDER BY 
 
 def remember_many(told: Mapping[str, Sequence[Mapping[str, Any]]], kind: str, name: str, *, at: datetime, by: str) -> None:
     """One event of `kind` for each customer, `{name: what is told of her}`; in the chain of the house for who has no case."""
+    remember_each({customer_id: (kind, {name: list(each)}) for customer_id, each in told.items()}, at=at, by=by)
+
+
+def remember_each(told: Mapping[str, tuple[str, Mapping[str, Any]]], *, at: datetime, by: str) -> None:
+    """One event for each customer, of the kind and with the body told of her; in the chain of the house for who has no case."""
     if not told:
         return
     with connection.cursor() as cursor:
@@ -92,8 +97,8 @@ def remember_many(told: Mapping[str, Sequence[Mapping[str, Any]]], kind: str, na
             'CREATE TEMPORARY TABLE remembered (chain varchar(32) COLLATE "C", kind varchar(40), body jsonb) ON COMMIT DROP'
         )
         with cursor.copy("COPY remembered FROM STDIN") as sink:
-            for customer_id, each in told.items():
-                sink.write_row([customer_id, kind, json.dumps({name: list(each)})])
+            for customer_id, (kind, body) in told.items():
+                sink.write_row([customer_id, kind, json.dumps(body)])
         cursor.execute(
             "DELETE FROM remembered WHERE NOT EXISTS (SELECT FROM records_case WHERE case_id = chain) RETURNING chain"
         )
@@ -101,5 +106,5 @@ def remember_many(told: Mapping[str, Sequence[Mapping[str, Any]]], kind: str, na
         events.append_many(cursor, "remembered", at=at, by=by)
         cursor.execute("DROP TABLE remembered")
     for customer_id in sorted(caseless):
-        body = {"customer": customer_id, name: list(told[customer_id])}
-        events.append(chain=events.HOUSE, kind=kind, body=body, at=at, by=by)
+        kind, body = told[customer_id]
+        events.append(chain=events.HOUSE, kind=kind, body={"customer": customer_id, **body}, at=at, by=by)

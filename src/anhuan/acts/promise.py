@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -32,6 +32,7 @@ from anhuan.records.promise import Promise
 
 JUDGE: Final = "system:promises"
 _BATCH = 2_000
+_ONE = timedelta(days=1)
 
 Answer = Promise | list[Fault]
 
@@ -149,6 +150,8 @@ def _end(promise: Promise, customer: Held, why: str) -> None:
     promise.withdrawn_at = promise.updated_at = customer.at
     promise.withdrawn_by = customer.by
     promise.save()
+    # What was paid towards it is free for her others: the next night looks at them.
+    Promise.objects.filter(customer_id=promise.customer_id, state=PromiseState.OPEN).update(judge_on=None)
 
 
 def _unfit(
@@ -183,18 +186,20 @@ def _day(at: datetime) -> date:
 
 
 def concerned(*, sequence: int, since: datetime | None = None) -> list[str]:
-    """Whose promises the night `sequence` may decide: open ones, those on accounts it posted to, those judged `since` an instant."""
+    """Whose promises the night `sequence` may decide: whose day has come; never looked at; on accounts it posted to; judged `since` then."""
     with connection.cursor() as cursor:
-        cursor.execute(_CONCERNED, [since, sequence])
+        cursor.execute(_CONCERNED, {"since": since, "sequence": sequence})
         return sorted(customer_id for (customer_id,) in cursor.fetchall())
 
 
-_CONCERNED = """
-SELECT DISTINCT customer_id FROM records_promise
-WHERE state = 'open' OR (judged_at IS NOT NULL AND state <> 'withdrawn' AND (
-    updated_at >= %s::timestamptz
-    OR customer_id IN (SELECT a.customer_id FROM records_payment p JOIN records_account a USING (account_id) WHERE p.sequence = %s)))
-"""
+_CONCERNED = f"""
+SELECT customer_id FROM records_promise WHERE state = 'open' AND (judge_on IS NULL OR judge_on <= ({posted.DAY_OF_NIGHT}))
+UNION
+SELECT customer_id FROM records_promise WHERE judged_at IS NOT NULL AND state <> 'withdrawn' AND updated_at >= %(since)s::timestamptz
+UNION
+SELECT p.customer_id FROM ({posted.BY_NIGHT}) n JOIN records_account a USING (account_id) JOIN records_promise p USING (customer_id)
+WHERE p.state = 'open' OR (p.judged_at IS NOT NULL AND p.state <> 'withdrawn')
+"""  # noqa: S608  our own text
 
 
 def judge(
@@ -228,42 +233,48 @@ def _judge(customers: Sequence[str], *, at: datetime, by: str, through: date) ->
         promises[promise.customer_id].append(promise)
     accounts = _accounts(promises)
     postings = posted.by_account({each for some in accounts.values() for each in some})
-    changed: list[Promise] = []
+    seen: list[Promise] = []
+    changed: set[UUID] = set()
     told: dict[str, list[dict[str, Any]]] = {}
     became: dict[str, int] = defaultdict(int)
     for customer_id, hers in promises.items():
         left = {account: core.unreversed(postings.get(account, ())) for account in accounts[customer_id]}
         for promise in hers:
-            was = PromiseState(promise.state)
+            was, due_to_be = PromiseState(promise.state), promise.judge_on
             if _decide(promise, left, at=at, through=through):
-                changed.append(promise)
+                changed.add(promise.promise_id)
                 told.setdefault(customer_id, []).append(
                     _told(promise) | {"from": was, "to": promise.state, "paid_minor": promise.paid_minor}
                 )
                 became[promise.state] += promise.state != was
-    _write(changed, at=at)
+            if promise.promise_id in changed or promise.judge_on != due_to_be:
+                seen.append(promise)
+    _write(seen, changed, at=at)
     worklist.judged(told, through=through, today=_day(at), at=at)
     remember_many(told, "promise.judged", "promises", at=at, by=by)
     return {state: number for state, number in became.items() if number}
 
 
-def _write(changed: Sequence[Promise], *, at: datetime) -> None:
-    """What was judged of these promises, in one statement however many they are."""
-    if not changed:
+def _write(seen: Sequence[Promise], changed: Collection[UUID], *, at: datetime) -> None:
+    """What was judged of these promises, in one statement however many they are; of who did not change, the day they wait for alone."""
+    if not seen:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMPORARY TABLE judged (promise_id uuid, state text, paid_minor bigint, settled_on date) ON COMMIT DROP"
+            "CREATE TEMPORARY TABLE judged (promise_id uuid, state text, paid_minor bigint, settled_on date, judge_on date, at timestamptz)"
+            " ON COMMIT DROP"
         )
         with cursor.copy("COPY judged FROM STDIN") as sink:
-            for each in changed:
-                sink.write_row([each.promise_id, str(each.state), each.paid_minor, each.settled_on])
-        cursor.execute(_WRITTEN, {"at": at})
+            for each in seen:
+                then = at if each.promise_id in changed else None
+                sink.write_row([each.promise_id, str(each.state), each.paid_minor, each.settled_on, each.judge_on, then])
+        cursor.execute(_WRITTEN)
         cursor.execute("DROP TABLE judged")
 
 
 _WRITTEN = """
-UPDATE records_promise p SET state = j.state, paid_minor = j.paid_minor, settled_on = j.settled_on, judged_at = %(at)s, updated_at = %(at)s
+UPDATE records_promise p SET state = j.state, paid_minor = j.paid_minor, settled_on = j.settled_on, judge_on = j.judge_on,
+    judged_at = coalesce(j.at, p.judged_at), updated_at = coalesce(j.at, p.updated_at)
 FROM judged j WHERE p.promise_id = j.promise_id
 """
 
@@ -288,6 +299,8 @@ def _decide(promise: Promise, left: dict[str, list[Posted]], *, at: datetime, th
     if state in {PromiseState.BROKEN, PromiseState.PART_KEPT}:
         state = PromiseState.OPEN if asked.last_day > through else state
         settled_on = None if state is PromiseState.OPEN else date.fromordinal(asked.last_day.toordinal() + 1)
+    ahead = [each.effective_on - _ONE for account in mine for each in left.get(account, ()) if each.effective_on > _day(at)]
+    promise.judge_on = min([asked.last_day, *ahead]) if state is PromiseState.OPEN else None
     _use(asked, min(judged.paid_minor, promise.amount_minor), mine, left, until=_day(at))
     if (promise.state, promise.paid_minor, promise.settled_on) == (state, judged.paid_minor, settled_on):
         return False

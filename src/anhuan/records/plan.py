@@ -44,7 +44,8 @@ class Plan(models.Model):
     `terms` is the offer as the engine made it, `facts` what it was told, `composition` what each account owed then, by component.
     `authority` is what the policy asks of whoever grants it. `consent` is written or oral; an oral one names the contact whose
     recording holds it. `hold_id` is the hold that stands while the plan is performed. `replaces` is the plan it takes the place of.
-    `missed` counts instalments that were due and are not paid in full, as last judged.
+    `missed` counts instalments that were due and are not paid in full, as last judged. `judge_on`, of one that is performed, is the last
+    day the bank must have told of before anything may change of it without a further payment; empty until it was looked at once.
     """
 
     plan_id = models.UUIDField(primary_key=True)
@@ -77,6 +78,7 @@ class Plan(models.Model):
     next_due_on = models.DateField(null=True)
     next_due_minor = models.BigIntegerField(default=0)
     judged_at = models.DateTimeField(null=True)
+    judge_on = models.DateField(null=True)
     ended_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=150, blank=True)
     ended_why = models.CharField(max_length=40, blank=True)
@@ -86,6 +88,7 @@ class Plan(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["customer_id"], name="plan_by_customer"),
             models.Index(fields=["state", "-updated_at"], name="plan_by_state"),
+            models.Index(fields=["judge_on"], name="plan_to_be_judged", condition=Q(state="active")),
             models.Index(fields=["updated_at"], name="plan_by_change"),
         ]
         constraints: ClassVar = [

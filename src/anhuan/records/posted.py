@@ -15,6 +15,13 @@ from anhuan.core.vocabulary import NightStatus, PaymentKind
 from anhuan.records.night import Night
 from anhuan.records.payment import Paid
 
+DAY_OF_NIGHT = "SELECT business_date FROM records_night WHERE sequence = %(sequence)s"
+"""The day of which a night has told all."""
+BY_NIGHT = """
+SELECT account_id FROM records_payment WHERE sequence = %(sequence)s
+UNION SELECT account_id FROM records_posting WHERE confirmed_in = %(sequence)s"""
+"""The accounts a night posted to, or of which it said otherwise than we had counted."""
+
 # A reversal that does not say of what takes nothing back that is known here.
 _OF_NOTHING = "?"
 

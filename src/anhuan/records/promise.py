@@ -17,8 +17,9 @@ class Promise(models.Model):
     `state` is a `core.plan.promise.PromiseState`. It is kept when not more than `tolerance_minor` is missing `grace_days` after
     `due_on`. `paid_minor` was paid towards it in time, by what is posted so far; `settled_on` is the day that decided it: that of
     the payment that kept it, or the first on which it was broken. `judged_at` is empty until payments were ever asked, and what the
-    old system judged stays as it told it. `made_in` is the contact in which she made it. `updated_at` is when anything of it last
-    changed.
+    old system judged stays as it told it. `judge_on`, of an open one, is the last day the bank must have told of before it may become
+    anything without a further payment; empty until it was looked at once. `made_in` is the contact in which she made it. `updated_at`
+    is when anything of it last changed.
     """
 
     promise_id = models.UUIDField(primary_key=True)
@@ -37,6 +38,7 @@ class Promise(models.Model):
     paid_minor = models.BigIntegerField(default=0, db_default=0)
     settled_on = models.DateField(null=True)
     judged_at = models.DateTimeField(null=True)
+    judge_on = models.DateField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     withdrawn_why = models.CharField(max_length=40, blank=True, default="", db_default="")
@@ -47,6 +49,7 @@ class Promise(models.Model):
             models.Index(fields=["customer_id"], name="promise_by_customer"),
             models.Index(fields=["due_on"], name="promise_open_by_day", condition=Q(state="open")),
             models.Index(fields=["settled_on"], name="promise_broken_by_day", condition=Q(state="broken")),
+            models.Index(fields=["judge_on"], name="promise_to_be_judged", condition=Q(state="open")),
             models.Index(fields=["updated_at"], name="promise_by_change"),
             models.Index(fields=["at"], name="promise_by_making"),
             models.Index(fields=["due_on", "state"], name="promise_by_due"),
