@@ -20,7 +20,7 @@ from anhuan.acts import call as calls
 from anhuan.acts import consent, note
 from anhuan.acts.call import Disposition, Finished
 from anhuan.acts.dispatch import Refused
-from anhuan.core.vocabulary import Channel, Covers, HoldKind
+from anhuan.core.vocabulary import Channel, Covers, HoldKind, LineResult
 from anhuan.records import identity
 from anhuan.records.call import Call, Way
 from anhuan.records.circumstance import Circumstance, PersonFinding, PointFinding
@@ -63,13 +63,18 @@ def verified() -> Call:
     return call
 
 
+EVERY = ("recorded", "who_calls", "creditor", "what_is_owed", "consequences", "rights")
+
+
 def finished(call: Call, result: str, *, party: str = "RPC", line: str = "OK", **told: Any) -> Finished:
+    told.setdefault("ticked", EVERY)
     answer = calls.finish(call.call_id, Disposition(line, party, result, **told), law=LAW, at=MORNING, by=BY)
     assert isinstance(answer, Finished), answer
     return answer
 
 
 def faults(call: Call, result: str, *, party: str = "RPC", line: str = "OK", **told: Any) -> set[str]:
+    told.setdefault("ticked", EVERY)
     answer = calls.finish(call.call_id, Disposition(line, party, result, **told), law=LAW, at=MORNING, by=BY)
     assert isinstance(answer, list), answer
     assert Call.objects.get(pk=call.call_id).closed_at is None
@@ -202,16 +207,37 @@ def test_a_promise_is_wrapped_up_with_what_the_house_fills_in() -> None:
     item = WorkItem.objects.get(pk=WHO)
     assert item.follow_up_why == "promise_due"
     [wrapped] = Event.objects.filter(chain=WHO, kind="call.wrapped").values_list("body", flat=True)
-    assert wrapped["result"] == "PTP"
-    assert "recorded" in wrapped["unsaid"]
+    assert (wrapped["result"], wrapped["unsaid"]) == ("PTP", [])
 
 
-def test_what_was_ticked_is_not_told_as_left_out() -> None:
+def test_what_the_draft_has_ticked_is_not_told_as_left_out() -> None:
     call = verified()
-    every = ["recorded", "who_calls", "creditor", "what_is_owed", "consequences", "rights"]
-    calls.keep_draft(call.call_id, ticked=every, draft={}, note="", at=MORNING, by=BY)
-    finished(call, "INF")
+    calls.keep_draft(call.call_id, ticked=EVERY, draft={}, note="", at=MORNING, by=BY)
+    finished(call, "INF", ticked=None)
     assert Event.objects.get(chain=WHO, kind="call.wrapped").body["unsaid"] == []
+
+
+def test_to_a_verified_customer_each_statement_is_made_or_has_its_reason() -> None:
+    call = verified()
+    answer = calls.finish(call.call_id, Disposition("OK", "RPC", "INF", ticked=EVERY[:4]), law=LAW, at=MORNING, by=BY)
+    assert isinstance(answer, list)
+    assert [(each.field, each.code) for each in answer] == [
+        ("said-consequences", "statement_unsaid"), ("said-rights", "statement_unsaid"),
+    ]  # fmt: skip
+    assert faults(call, "INF", ticked=EVERY[:4], left_out={"consequences": "hung_up", "rights": "no such"}) == {
+        "statement_unsaid"
+    }
+    finished(call, "INF", ticked=EVERY[:4], left_out={"consequences": "hung_up", "rights": "declined", "recorded": "hung_up"})
+    body = Event.objects.get(chain=WHO, kind="call.wrapped").body
+    assert body["unsaid_why"] == {"consequences": "hung_up", "rights": "declined"}
+    assert Call.objects.get().ticked == sorted(EVERY[:4])
+
+
+@pytest.mark.parametrize(("result", "party", "line"), [("NOA", "NOB", "NA"), ("NOA", "NOB", "LB"), ("DRP", "RPC", "DR")])
+def test_where_nothing_could_be_said_nothing_need_be_ticked(result: str, party: str, line: str) -> None:
+    call = verified() if party == "RPC" else begun()
+    finished(call, result, party=party, line=line, ticked=())
+    assert Call.objects.get().closed_at is not None
 
 
 def test_a_wrong_field_undoes_all_of_it() -> None:
@@ -247,7 +273,7 @@ def test_a_wrong_number_is_found_out_and_called_no_more() -> None:
 
 @pytest.mark.parametrize(
     ("result", "kind"),
-    [("FRD", HoldKind.FRAUD), ("CMP", HoldKind.COMPLAINT), ("BKY", HoldKind.BANKRUPTCY), ("LIT", HoldKind.LITIGATION)],
+    [("CMP", HoldKind.COMPLAINT), ("BKY", HoldKind.BANKRUPTCY), ("LIT", HoldKind.LITIGATION)],
 )
 def test_what_stops_collection_does_so_with_the_wrap_up(result: str, kind: HoldKind) -> None:
     call = verified()
@@ -261,6 +287,56 @@ def test_a_dispute_is_registered_with_the_wrap_up() -> None:
     finished(verified(), "DIS", fields={"dispute_kind": "amount"})
     assert Dispute.objects.get().kind == "amount"
     assert Hold.objects.get().kind == HoldKind.DISPUTE
+
+
+def test_who_says_it_was_fraud_has_a_dispute_of_stolen_identity_and_its_hold() -> None:
+    finished(verified(), "FRD")
+    one = Dispute.objects.get()
+    assert (one.kind, Hold.objects.get().kind, one.hold_id) == ("identity_theft", HoldKind.FRAUD, Hold.objects.get().hold_id)
+    assert WorkItem.objects.get(pk=WHO).queue == "disputes"
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_illness_stands_with_the_hardship_alone_and_only_while_she_agrees(agreed: bool) -> None:
+    if agreed:
+        consent.give(WHO, {Covers.SENSITIVE_NOTE}, at=MORNING, by=BY)
+    call = verified()
+    calls.keep_draft(
+        call.call_id, ticked=EVERY, draft={"result": "ILL", "hardship_kind": "illness"}, note="", at=MORNING, by=BY
+    )
+    assert Call.objects.get().draft == {"result": "HRD"}
+    finished(call, "ILL")
+    assert Hardship.objects.get().kind == ("illness" if agreed else "other")
+    call = Call.objects.get()
+    assert (call.result_code, call.fields) == ("HRD", {})
+    assert not [
+        body for body in Event.objects.values_list("body", flat=True) if "illness" in str(body).lower() or "ILL" in str(body)
+    ]
+    assert "illness" not in str(WorkItem.objects.values().get())
+
+
+def test_what_was_kept_of_health_is_erased_when_she_takes_her_consent_back() -> None:
+    consent.give(WHO, {Covers.SENSITIVE_NOTE}, at=MORNING, by=BY)
+    kept = note.keep(WHO, "客户正在化疗", kind=NoteKind.SENSITIVE, at=MORNING, by=BY, kept_for=KeptFor.AGREED)
+    plain = note.keep(WHO, "客户称月底发工资", kind=NoteKind.CASE, at=MORNING, by=BY)
+    assert isinstance(kept, Note)
+    assert isinstance(plain, Note)
+    finished(verified(), "HRD", fields={"hardship_kind": "illness"})
+    consent.revoke(WHO, {Covers.SENSITIVE_NOTE}, at=MORNING + timedelta(hours=1), by=BY)
+    assert identity.said([kept.note_id, plain.note_id]).keys() == {plain.note_id}
+    assert Note.objects.filter(pk=kept.note_id).exists()
+    assert Event.objects.get(kind="consent.revoked").body["erased"] == 1
+    assert (Hardship.objects.get().kind, Hardship.objects.get().consent_id) == ("other", None)
+
+
+def test_a_line_a_dialler_tells_stands_in_the_wrap_up_and_outlives_the_draft() -> None:
+    call = begun(Way.BY_HAND)
+    assert calls.report(str(call.contact_id), LineResult.BUSY, at=MORNING)
+    calls.keep_draft(call.call_id, ticked=[], draft={"result": "NOA"}, note="", at=MORNING, by=BY)
+    assert Call.objects.get().draft == {"result": "NOA", "reported": "LB"}
+    finished(call, "NOA", party="NOB", line="LB")
+    assert not calls.report(str(call.call_id), LineResult.BUSY, at=MORNING)
+    assert not calls.report("no id", LineResult.BUSY, at=MORNING)
 
 
 def test_hardship_is_registered_with_its_cause() -> None:

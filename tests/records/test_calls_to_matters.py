@@ -31,7 +31,9 @@ def finished(result: str, **fields: str) -> None:
     call = calls.begin(WHO, point_id=point.point_id, way=Way.BY_HAND, law=LAW, at=MORNING, by=BY)
     assert isinstance(call, Call), call
     assert calls.check_identity(call.call_id, RIGHT, at=MORNING, by=BY) == calls.Checked(True, 1)
-    answer = calls.finish(call.call_id, Disposition("OK", "RPC", result, fields=fields), law=LAW, at=MORNING, by=BY)
+    every = ("recorded", "who_calls", "creditor", "what_is_owed", "consequences", "rights")
+    told = Disposition("OK", "RPC", result, fields=fields, ticked=every)
+    answer = calls.finish(call.call_id, told, law=LAW, at=MORNING, by=BY)
     assert isinstance(answer, Finished), answer
 
 

@@ -15,15 +15,19 @@ from anhuan import clock
 from anhuan.records.call import Call
 from anhuan.records.contact import Contact
 from anhuan.records.customer import ContactPoint
+from anhuan.records.events import Event
+from anhuan.records.hold import Hold
 from anhuan.records.note import Note
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff
+from anhuan.records.worklist import WorkItem
 
 pytestmark = pytest.mark.django_db
 WHO = "C00000001"
 DAY = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 RIGHT = {"answer-birth_day": "0101", "answer-card_tail": "0001", "answer-name": "测试1", "answer-id_tail": "0000"}
+EVERY = ["recorded", "who_calls", "creditor", "what_is_owed", "consequences", "rights"]
 DEBT = re.compile(r"325|欠|逾期|还款额|账单|debt|overdue|past due|owed|amount|balance|CNY", re.IGNORECASE)
 FRAME = re.compile(
     r"<aside.*?</aside>|<header class=\"topbar\".*?</header>|<dialog.*?</dialog>|<script.*?</script>|<[^>]*>", re.DOTALL
@@ -42,6 +46,7 @@ def client(client: Client, at: dict[str, datetime], settings: Any, tmp_path: Any
     settings.ANHUAN_HOME = tmp_path
     outgoing.customer(1)
     client.force_login(Staff.objects.create(username="coll", role="collector"))
+    desk.opened_to("coll", customer_id=WHO)
     client.cookies["anhuan-language"] = "en"
     return client
 
@@ -116,7 +121,7 @@ def test_a_result_brings_its_fields_filled_in_and_two_keys_end_the_call(client: 
     assert 'value="325.06"' in part
     assert 'value="2026-11-26"' in part
     assert 'value="follow_up" selected' in part
-    answer = client.post(f"/call/{call.call_id}/finish/", {"result": "PTP"}, headers={"HX-Request": "true"})
+    answer = client.post(f"/call/{call.call_id}/finish/", {"result": "PTP", "said": EVERY}, headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"] == f"/call/{call.call_id}/"
     assert Promise.objects.get().amount_minor == 32506
     closed = client.get(f"/call/{call.call_id}/").content.decode()
@@ -132,9 +137,23 @@ def test_a_choice_without_a_default_is_asked_for_by_digit(client: Client) -> Non
     part = client.get(f"/call/{call.call_id}/result/", {"result": "DIS"}).content.decode()
     assert "data-choice-open" in part
     assert 'data-choice-digit="1"' in part
-    refused = client.post(f"/call/{call.call_id}/finish/", {"result": "DIS"}, headers={"HX-Request": "true"})
+    refused = client.post(f"/call/{call.call_id}/finish/", {"result": "DIS", "said": EVERY}, headers={"HX-Request": "true"})
     assert refused.status_code == 422
     assert 'data-field="dispute_kind" data-fault="field_missing"' in refused.content.decode()
+
+
+def test_a_statement_left_out_is_asked_for_with_a_reason_for_it_or_for_all(client: Client) -> None:
+    call = begun(client)
+    client.post(f"/call/{call.call_id}/identity/", RIGHT)
+    finish, htmx = f"/call/{call.call_id}/finish/", {"HX-Request": "true"}
+    refused = client.post(finish, {"result": "INF", "said": EVERY[:4], "unsaid-rights": "declined"}, headers=htmx)
+    told = refused.content.decode()
+    assert refused.status_code == 422
+    assert 'data-field="said-consequences" data-fault="statement_unsaid"' in told
+    assert re.search(r'id="unsaid-rights".*?value="declined" selected', told)
+    assert 'id="unsaid-rest"' in told
+    done = client.post(finish, {"result": "INF", "said": EVERY[:4], "unsaid-rest": "hung_up"}, headers=htmx)
+    assert "HX-Redirect" in done.headers, done.content.decode()
 
 
 def test_a_draft_is_there_again_after_a_reload(client: Client) -> None:
@@ -162,6 +181,7 @@ def test_another_collectors_open_call_is_not_shown(client: Client) -> None:
     call = begun(client)
     other = Client()
     other.force_login(Staff.objects.create(username="other", role="collector"))
+    desk.opened_to("other", customer_id=WHO)
     assert other.get(f"/call/{call.call_id}/").status_code == 403
     reader = Client()
     reader.force_login(Staff.objects.create(username="reader", role="auditor"))
@@ -224,5 +244,39 @@ def test_she_calls_and_is_led_through_the_same_screen(client: Client) -> None:
     assert 'id="identity"' in page
     assert outgoing.mobile(1) not in page
     client.post(f"/call/{call.call_id}/identity/", RIGHT)
-    client.post(f"/call/{call.call_id}/finish/", {"result": "UTP"})
+    client.post(f"/call/{call.call_id}/finish/", {"result": "UTP", "said": EVERY})
     assert Contact.objects.get().direction == "inbound"
+
+
+def test_collection_is_stopped_by_hand_and_let_go_on_by_another_who_may_decide(client: Client) -> None:
+    act, told = f"/hold/{WHO}/", {"step": "stop", "kind": "payment_check", "words": "客户称昨日已还", "review_on": "2026-11-26"}
+    assert 'data-code="HO"' in client.get(f"/cases/{WHO}/").content.decode()
+    refused = client.post(act, told | {"words": "", "until": "2026-11-20"})
+    assert refused.status_code == 422
+    assert 'data-field="until" data-fault="day_unfit"' in refused.content.decode()
+    assert client.post(act, told | {"kind": "fraud"}).status_code == 422
+    assert client.post(act, told | {"words": "13912345678"}).status_code == 422
+    assert not Hold.objects.exists()
+    assert 'data-hold="payment_check"' in client.post(act, told).content.decode()
+    hold = Hold.objects.get()
+    assert (hold.reason, hold.ends, WorkItem.objects.get(pk=WHO).follow_up_why) == ("by_hand", None, "hold_review")
+    assert 'data-permitted="yes"' not in client.get(f"/cases/{WHO}/").content.decode()
+    lift = {"step": "lift", "hold": str(hold.hold_id), "words": "已核实到账"}
+    assert client.post(act, lift).status_code == 403
+    decider = Client()
+    decider.force_login(Staff.objects.create(username="decider", role="compliance"))
+    assert decider.post(act, lift).status_code == 200
+    hold.refresh_from_db()
+    assert (hold.ended_by, hold.ends) == ("decider", DAY)
+    assert list(Note.objects.order_by("at").values_list("kind", flat=True)) == ["case", "case"]
+
+
+def test_a_complaint_taken_by_hand_stops_collection_and_goes_to_those_who_answer_it(client: Client) -> None:
+    answer = client.post(f"/hold/{WHO}/", {"step": "complaint", "came_by": "letter", "words": "投诉催收太频繁"})
+    assert answer.status_code == 200
+    assert (Hold.objects.get().kind, Hold.objects.get().reason) == ("complaint", "complaint_letter")
+    assert (WorkItem.objects.get(pk=WHO).queue, WorkItem.objects.get(pk=WHO).reason) == ("complaints", "transferred")
+    assert "频繁" not in str(list(Event.objects.values_list("body", flat=True)))
+    refused = client.post(f"/call/begin/{WHO}/", {"point": point(), "way": "by_hand"})
+    assert refused.status_code == 422
+    assert 'data-rule="cn.hold' in refused.content.decode()

@@ -29,6 +29,9 @@ from anhuan.records.circumstance import (
 from anhuan.records.consent import BadTime, CeaseNotice, Consent, OptOut, PlaceBar, Revocation, TimeBlock, Wish
 from anhuan.records.contact import Contact
 from anhuan.records.customer import ContactPoint
+from anhuan.records.hardship import Hardship, HardshipKind
+from anhuan.records.identity import Said
+from anhuan.records.note import Note, NoteKind
 
 EVERY_DAY = frozenset(range(7))
 
@@ -68,11 +71,29 @@ def give(
 
 
 def revoke(customer_id: str, covers: Collection[Covers], *, at: datetime, by: str, said_at: datetime | None = None) -> Recorded:
-    """All earlier consents to these end."""
+    """All earlier consents to these end; what was kept of health under one is erased with it, and only that it was there stays."""
     with held(customer_id, at=at, by=by) as customer:
         if not covers:
             return [fault("covers", "covers_missing")]
-        return _record(customer, Revocation(covers=sorted(covers)), "consent.revoked", {"covers": sorted(covers)}, said_at)
+        body: dict[str, Any] = {"covers": sorted(covers)}
+        if Covers.SENSITIVE_NOTE in covers and (said_at or customer.at) <= customer.at:
+            body["erased"] = _forget(customer_id, said_at or customer.at) or None
+        return _record(customer, Revocation(covers=sorted(covers)), "consent.revoked", body, said_at)
+
+
+def _forget(customer_id: str, said_at: datetime) -> int:
+    """Erase the sealed words of notes of health kept under a consent that ends at an instant, and such a cause of hardship; how many notes.
+
+    Personal data is deleted on the handler's own initiative once consent is withdrawn (PIPL, Art. 47; read as binding at once, the
+    stricter reading). The notes' rows and events stay: they say that something was kept and under which consent, never what.
+    """
+    ended = Consent.objects.filter(customer_id=customer_id, covers__contains=[Covers.SENSITIVE_NOTE], at__lte=said_at).values(
+        "id"
+    )
+    kept = Note.objects.filter(customer_id=customer_id, kind=NoteKind.SENSITIVE, consent_id__in=ended).values("note_id")
+    Hardship.objects.filter(customer_id=customer_id, consent_id__in=ended).update(kind=HardshipKind.OTHER, consent_id=None)
+    erased, _ = Said.objects.filter(pk__in=kept).delete()
+    return erased
 
 
 # --- what she asks not to have ------------------------------------------------------------------------------------

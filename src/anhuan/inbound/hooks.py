@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from anhuan.acts import call as leading
 from anhuan.acts import payment_import, receipts
 from anhuan.acts.dispatch import carriers
 from anhuan.channels.email import bounces
@@ -48,7 +49,8 @@ def hear_receipts(body: bytes, at: datetime) -> dict[str, Any]:
 def hear_calls(body: bytes, at: datetime) -> dict[str, Any]:
     """`{"calls": [{"attempt_id", "line_result", "outcome", "meant", "at"}]}`, of a dialler of the bank's; how many were ours.
 
-    `meant`: the intent of the keys that were pressed, as `anhuan reply intent` names it.
+    `meant`: the intent of the keys that were pressed, as `anhuan reply intent` names it. Of a call that a collector leads, named by the
+    `call` or `contact` of its hand-off, the line result stands in the wrap-up that is open.
     """
     heard = [
         Receipt(
@@ -64,7 +66,8 @@ def hear_calls(body: bytes, at: datetime) -> dict[str, Any]:
         )
         for told in _list(body, "calls")
     ]
-    return {"taken": receipts.settle(heard, at=at)}
+    ours = [each for each in heard if each.call and leading.report(each.attempt_id, each.call.line_result, at=at)]
+    return {"taken": len(ours) + receipts.settle([each for each in heard if each not in ours], at=at)}
 
 
 @signed("replies")

@@ -24,11 +24,21 @@ class Way(StrEnum):
     INBOUND = "inbound"  # she called us
 
 
+class Unsaid(StrEnum):
+    """Why a statement that must be made was not made."""
+
+    HUNG_UP = "hung_up"
+    INTERRUPTED = "interrupted"
+    SAID_BEFORE = "said_before"  # earlier on this call, by whoever led it then
+    DECLINED = "declined"  # she did not want to hear it
+
+
 class Call(models.Model):
     """One call. `contact_id` is empty while an inbound one is under way: it is recorded when it ends.
 
     `checks` are the identity checks as `{"at", "asked", "right", "passed"}`, never answers; `verified_at` the first passed one.
-    `ticked` are ids of statements made; `draft` the codes and fields chosen so far, without any free text. `line_code`, `party_code`
+    `ticked` are ids of statements made; `draft` the codes and fields chosen so far, without any free text or
+    word of health, and as `reported` the line code a dialler told. `line_code`, `party_code`
     and `result_code` (rulebook.codes) with `fields` and `next` stand once it is closed.
     """
 

@@ -22,8 +22,8 @@ AXES = ("action", "line", "party", "result")
 DOES = frozenset(
     {
         "promise", "hardship", "dispute", "bad_time", "wrong_number", "dead_number", "person_known", "person_refused",
-        "person_offers", "cease", "no_calls", "hold:fraud", "hold:complaint", "hold:bankruptcy", "hold:litigation",
-        "hold:hardship", "learn:deceased", "learn:no_capacity", "learn:attorney",
+        "person_offers", "cease", "no_calls", "dispute:identity_theft", "hardship:illness", "hold:complaint", "hold:bankruptcy",
+        "hold:litigation", "learn:deceased", "learn:no_capacity", "learn:attorney",
     }
 )  # fmt: skip
 """What may be done with a result; `acts.call` knows how."""

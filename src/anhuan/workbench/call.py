@@ -34,7 +34,8 @@ from anhuan.core import gate as judging
 from anhuan.core.vocabulary import Party
 from anhuan.records import access, identity
 from anhuan.records.account import Account
-from anhuan.records.call import Call, Telephone, Way, open_call
+from anhuan.records.attempt import Fault
+from anhuan.records.call import Call, Telephone, Unsaid, Way, open_call
 from anhuan.records.note import KeptFor
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Right
@@ -205,10 +206,20 @@ def finish(request: HttpRequest, call_id: UUID) -> HttpResponse:
     answer = calls.finish(call_id, told, law=laws.in_force(now), at=now, by=reader(request).get_username())
     viewed(request, [found.customer_id])
     if isinstance(answer, list):
-        return render(request, "workbench/_call_faults.html", {"faults": answer}, status=422)
+        return render(request, "workbench/_call_faults.html", _against(answer, told), status=422)
     if answer.unset is not None:
         request.session["call_unset"] = {"zh": answer.unset.zh, "en": answer.unset.en}
     return _go(request, "call", call_id)
+
+
+def _against(faults: list[Fault], told: Disposition) -> dict[str, Any]:
+    """What is against a wrap-up; each statement that was not made with the reason chosen so far."""
+    missing = {each.field.removeprefix("said-"): "" for each in faults if each.code == "statement_unsaid"}
+    left_out = {each: why for each, why in told.left_out.items() if why and each not in (told.ticked or ())}
+    return {
+        "faults": [each for each in faults if each.code != "statement_unsaid"],
+        "missing": list((missing | left_out).items()), "reasons": [each.value for each in Unsaid],
+    }  # fmt: skip
 
 
 def _led(request: HttpRequest, call_id: UUID) -> Call:
@@ -369,7 +380,9 @@ def _parties(call: Call, chosen: Result) -> list[Other]:
 
 def _usual(call: Call, chosen: Result, given: Mapping[str, str]) -> tuple[str, str]:
     """The line and party a result goes with when nobody says otherwise."""
-    line = given.get("line") or (chosen.line if chosen.line in chosen.lines else min(chosen.lines))
+    reported = call.draft.get("reported", "")
+    usual = chosen.line if chosen.line in chosen.lines else min(chosen.lines)
+    line = given.get("line") or (reported if reported in chosen.lines else usual)
     fitting = [each.code for each in _parties(call, chosen)]
     hers = next(
         (each.code for each in codes.book().parties.values() if each.party == call.party and call.party != Party.DEBTOR), ""
@@ -396,7 +409,8 @@ def _disposition(call: Call, posted: Any) -> Disposition:
     chosen = codes.book().results.get(code)
     line, party = _usual(call, chosen, posted) if chosen else (posted.get("line", ""), posted.get("party", ""))
     fields = {field.name: posted.get(field.name, "") for field in chosen.forces} if chosen else {}
-    kept_for = posted.get("kept_for", "")
+    kept_for, rest = posted.get("kept_for", ""), posted.get("unsaid-rest", "")
+    named = {each.id: posted.get(f"unsaid-{each.id}") or rest for each in bank_scripts().statements}
     step = {"step": posted.get("next_step", ""), "at": posted.get("next_at", ""), "queue": posted.get("next_queue", "")}
     return Disposition(
         line,
@@ -406,6 +420,8 @@ def _disposition(call: Call, posted: Any) -> Disposition:
         note=posted.get("note", ""),
         kept_for=kept_for if kept_for in set(KeptFor) else "",
         step=step,
+        ticked=posted.getlist("said"),
+        left_out={each: why for each, why in named.items() if why},
     )
 
 

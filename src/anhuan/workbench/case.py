@@ -40,12 +40,9 @@ from anhuan.records.case import BucketSpan
 from anhuan.records.contact import Contact
 from anhuan.records.customer import Customer
 from anhuan.records.events import Event
-from anhuan.records.hold import Hold
 from anhuan.records.note import KeptFor, NoteKind
-from anhuan.records.plan import Plan, PlanState
-from anhuan.records.promise import Promise
 from anhuan.records.staff import Right
-from anhuan.workbench import call, cases, figures, gate, strategy
+from anhuan.workbench import call, cases, figures, gate, holds, strategy
 from anhuan.workbench import timeline as timeline_of
 from anhuan.workbench.frame import business_date, may_reveal, page, reader, viewed
 from anhuan.workbench.happenings import told
@@ -107,7 +104,7 @@ def case(request: HttpRequest, case_id: str) -> HttpResponse:
         "agreed": agreed,
         "wishes": wishes(known.facts, now),
         **calls_of(case_id, by if works else "", now),
-        **standing(case_id, now),
+        **holds.standing(request, case_id, now),
         "cards": cards(case_id),
         "accounts": [(account, owed(account)) for account in found.accounts],
         "totals": totals(found.accounts),
@@ -200,11 +197,6 @@ def _person(request: HttpRequest, case_id: str) -> dict[str, Any]:
     }
 
 
-def stands(hold: Hold, at: datetime) -> bool:
-    """Whether a hold is in force at an instant."""
-    return hold.begins <= at and (hold.ends is None or at < hold.ends)
-
-
 def owed(account: Account) -> list[figures.Slice]:
     """What makes up the balance of an account, laid end to end."""
     return figures.stack([(name, getattr(account, f"{name}_minor")) for name in COMPONENTS])
@@ -264,16 +256,6 @@ def history(spans: list[BucketSpan], today: date | None) -> dict[str, Any]:
 
 
 # --- what stands around it ----------------------------------------------------------------------------------------
-
-
-def standing(case_id: str, now: datetime) -> dict[str, Any]:
-    """Promises, plans and holds as chips: what is open first, each with its state."""
-    holds = Hold.objects.filter(customer_id=case_id).order_by("-begins")[:20]
-    return {
-        "promises": list(Promise.objects.filter(customer_id=case_id).order_by("-at")[:5]),
-        "plans": [each for each in Plan.objects.filter(customer_id=case_id).order_by("-proposed_at")[:5] if each.state in set(PlanState)],
-        "holds": sorted(((hold, stands(hold, now)) for hold in holds), key=lambda each: not each[1]),
-    }  # fmt: skip
 
 
 def calls_of(case_id: str, by: str, now: datetime) -> dict[str, Any]:

@@ -35,6 +35,7 @@ LABELS: dict[str, dict[str, str | Promise]] = {
         "refused": _("try again after a refusal"),
         "hardship": _("hardship to be checked"),
         "dispute": _("dispute to be checked"),
+        "hold_review": _("see whether the hold is still needed"),
         "try_again": _("try again"),
         "message_passed": _("see whether the message arrived"),
         "wrong_number": _("this number is not hers"),
@@ -77,6 +78,12 @@ LABELS: dict[str, dict[str, str | Promise]] = {
         "rights": _("rights and where to complain"),
         "no_debt_told": _("nothing of the debt"),
         "may_refuse": _("may refuse further calls"),
+    },
+    "unsaid": {
+        "hung_up": _("she hung up"),
+        "interrupted": _("interrupted"),
+        "said_before": _("said already on this call"),
+        "declined": _("she did not want to hear it"),
     },
     "kept_for": {
         "her_words": _("these are her own words"),

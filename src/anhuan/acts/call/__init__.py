@@ -7,7 +7,7 @@ does what they ask for and sets the next step.
 from __future__ import annotations
 
 from anhuan.acts.call.beginning import Handed, begin, handed, receive, sit_at
-from anhuan.acts.call.leading import Checked, asked, check_identity, drafted, keep_draft
+from anhuan.acts.call.leading import Checked, asked, check_identity, drafted, keep_draft, report
 from anhuan.acts.call.wrapping import Disposition, Finished, defaults, finish, proposed, unsaid
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "keep_draft",
     "proposed",
     "receive",
+    "report",
     "sit_at",
     "unsaid",
 ]

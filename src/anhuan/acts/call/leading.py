@@ -15,9 +15,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from anhuan.acts.call.sentences import bank_scripts, fault
 from anhuan.acts.customer import Held, held
-from anhuan.core.vocabulary import Party
+from anhuan.core.vocabulary import LineResult, Party
 from anhuan.records import identity
 from anhuan.records.account import Account
 from anhuan.records.attempt import Fault
@@ -28,6 +30,10 @@ from anhuan.rulebook import codes
 from anhuan.rulebook.scripts import Question
 
 NOTE_LENGTH = 2000
+HEALTH = frozenset({"hardship_kind"})
+"""Fields that may tell of health: kept with the hardship under her consent, and nowhere else."""
+KEPT_AS = {"ILL": "HRD"}
+"""Results that tell of health by their name alone, and what is kept of them in the call, its draft and its event."""
 _DRAFTED = frozenset({"line", "party", "result", "kept_for", "next_step", "next_at", "next_queue"})
 
 
@@ -143,12 +149,33 @@ def keep_draft(
         call, _ = found
         known = {each.id for each in bank_scripts().statements}
         call.ticked = sorted(set(ticked) & known)
-        fields = set(codes.book().fields)
+        fields, reported = set(codes.book().fields) - HEALTH, call.draft.get("reported")
         call.draft = {name: str(value)[:60] for name, value in draft.items() if name in _DRAFTED | fields}
+        if "result" in call.draft:
+            call.draft["result"] = KEPT_AS.get(call.draft["result"], call.draft["result"])
+        call.draft |= {"reported": reported} if reported else {}
         call.drafted_at = at
         call.save(update_fields=["ticked", "draft", "drafted_at"])
         _seal(call.call_id, note)
     return []
+
+
+def report(named: str, line: LineResult, *, at: datetime) -> bool:
+    """A dialler tells what became of the line of a call, named by its id or its contact's: the wrap-up begins with it. Whether it is open."""
+    try:
+        of_it = Q(call_id=UUID(named)) | Q(contact_id=UUID(named))
+    except ValueError:
+        return False
+    found = Call.objects.filter(of_it, closed_at=None).first()
+    if found is None:
+        return False
+    with _led(found.call_id, at=at, by=found.by) as led:
+        if isinstance(led, list):
+            return False
+        call, _ = led
+        call.draft = {**call.draft, "reported": next(each.code for each in codes.book().lines.values() if each.line is line)}
+        call.save(update_fields=["draft"])
+    return True
 
 
 def drafted(call: Call) -> str:

@@ -32,6 +32,10 @@ _SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "field_unreadable": ("无法读取：{zh}。", "This cannot be read: {en}."),
         "account_unknown": ("该账户不属于此客户。", "This is no account of the customer's."),
         "note_too_long": ("备注最多 2000 字。", "A note has 2000 characters at most."),
+        "statement_unsaid": (
+            "须告知的一项未勾选：请勾选，或选择未告知的原因。",
+            "A statement that must be made is not ticked: tick it, or say why it was not made.",
+        ),
         "step_unfit": ("下一步无法读取。", "The next step cannot be read."),
     }
 )  # fmt: skip

@@ -6,7 +6,7 @@ one event of the call's own remembers the codes. Only the next step may stay uns
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from anhuan.acts import consent, dispatch, dispute, hardship, hold, note, promise, worklist
-from anhuan.acts.call.leading import _led, _seal, drafted
+from anhuan.acts.call.leading import HEALTH, KEPT_AS, _led, _seal, drafted
 from anhuan.acts.call.sentences import bank_scripts, fault
 from anhuan.acts.dispatch import Unfit
 from anhuan.core.law import Law
@@ -28,7 +28,7 @@ from anhuan.core.vocabulary import Channel, HoldKind, LineResult, Outcome, Party
 from anhuan.portfolio.feed.sentences import Sentence
 from anhuan.records.account import Account
 from anhuan.records.attempt import Fault
-from anhuan.records.call import Call, Way
+from anhuan.records.call import Call, Unsaid, Way
 from anhuan.records.circumstance import CircumstanceKind, PersonFindingKind, PointFindingKind
 from anhuan.records.hardship import SENSITIVE, STANDING, Hardship, HardshipKind
 from anhuan.records.note import KeptFor, NoteKind
@@ -41,7 +41,10 @@ _MORNING = time(10)
 
 @dataclass(frozen=True)
 class Disposition:
-    """What the collector says a call came to. `fields` are texts as the form has them; `step` overrides what is proposed."""
+    """What the collector says a call came to. `fields` are texts as the form has them; `step` overrides what is proposed.
+
+    `ticked` are the statements made, those of the draft where None; `left_out` says of others why not (`records.call.Unsaid`).
+    """
 
     line: str
     party: str
@@ -50,6 +53,8 @@ class Disposition:
     note: str = field(default="", repr=False)
     kept_for: str = ""
     step: Mapping[str, str] | None = None
+    ticked: Collection[str] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def _finish(call_id: UUID, told: Disposition, *, law: Law, at: datetime, by: str
         if mismatches:
             raise _Undo([Fault(each.where, each.code, each.zh, each.en) for each in mismatches])
         result, line = codes.book().results[told.result], codes.book().lines[told.line]
+        left_out = _left_out(call, result, told)
         stated = _stated(call, result, told.fields, at)
         step = _step(told.step, result, stated, at)
         contact_id = _close(call, result, codes.said(result, line, verified=call.verified), at=at, by=by)
@@ -95,16 +101,16 @@ def _finish(call_id: UUID, told: Disposition, *, law: Law, at: datetime, by: str
             _must(_DOES[each.partition(":")[0]](doing, each.partition(":")[2]))
         _must(_keep_note(call, told, at=at, by=by))
         unset = _set(call.customer_id, step, at=at, by=by)
-        left_out = [each.id for each in unsaid(call, result)]
         call.contact_id, call.closed_at, call.draft = contact_id, customer.at, {}
-        call.line_code, call.party_code, call.result_code = told.line, told.party, told.result
+        call.line_code, call.party_code, call.result_code = told.line, told.party, KEPT_AS.get(told.result, told.result)
         call.fields, call.next = _plain(stated), _plain(step)
         call.save()
         customer.remember(
             "call.wrapped",
             {
                 "call": str(call_id), "contact": str(contact_id), "action": call.action_code, "line": told.line,
-                "party": told.party, "result": told.result, "fields": call.fields, "next": call.next, "unsaid": left_out,
+                "party": told.party, "result": call.result_code, "fields": call.fields, "next": call.next,
+                "unsaid": list(left_out), "unsaid_why": {each: why for each, why in left_out.items() if why},
             },
         )  # fmt: skip
     return Finished(call, unset)
@@ -216,6 +222,17 @@ def unsaid(call: Call, result: Result) -> list[Statement]:
     return [each for each in bank_scripts().due(*points) if each.id not in call.ticked]
 
 
+def _left_out(call: Call, result: Result, told: Disposition) -> dict[str, str]:
+    """What was not said, each with why; to whoever passed the identity check everything is said, or a reason is given."""
+    if told.ticked is not None:
+        call.ticked = sorted(set(told.ticked) & {each.id for each in bank_scripts().statements})
+    missing = [each.id for each in unsaid(call, result)]
+    why = {each: told.left_out.get(each, "") if told.left_out.get(each) in set(Unsaid) else "" for each in missing}
+    if call.verified and not all(why.values()):
+        raise _Undo([fault(f"said-{each}", "statement_unsaid") for each, reason in why.items() if not reason])
+    return why
+
+
 # --- what is done -------------------------------------------------------------------------------------------------
 
 
@@ -290,23 +307,23 @@ def _hold(doing: _Doing, how: str) -> Any:
     return hold.place(doing.who, HoldKind(how), law=doing.law, reason=f"call_{how}", **doing.signed)
 
 
-def _dispute(doing: _Doing, _how: str) -> Any:
+def _dispute(doing: _Doing, how: str) -> Any:
     """A dispute on what is overdue, else on all she has; without an account there is nothing to dispute, and collection waits."""
     owed = _overdue(doing.who) or list(Account.objects.filter(customer_id=doing.who))
     if not owed:
-        return _hold(doing, HoldKind.DISPUTE)
-    kind = str(doing.stated["dispute_kind"])
+        return _hold(doing, HoldKind.FRAUD if how else HoldKind.DISPUTE)
+    kind = how or str(doing.stated["dispute_kind"])
     said = drafted(doing.call).strip() or kind
     return dispute.register(
         doing.who, kind=kind, account_ids=[each.account_id for each in owed], statement=said, **doing.signed
     )
 
 
-def _hardship(doing: _Doing, _how: str) -> Any:
+def _hardship(doing: _Doing, how: str) -> Any:
     """Hardship, unless it is registered already. Illness is kept with her consent alone; without, no kind is."""
     if Hardship.objects.filter(customer_id=doing.who, state__in=STANDING).exists():
         return []
-    kind = str(doing.stated["hardship_kind"])
+    kind = how or str(doing.stated["hardship_kind"])
     if kind in SENSITIVE and note.consent_to_sensitive(doing.who, doing.at) is None:
         kind = HardshipKind.OTHER
     return hardship.register(doing.who, kind=kind, statement=drafted(doing.call).strip() or "call", **doing.signed)
@@ -409,4 +426,4 @@ def _set(customer_id: str, step: Mapping[str, Any], *, at: datetime, by: str) ->
 
 
 def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in told.items()}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in told.items() if name not in HEALTH}

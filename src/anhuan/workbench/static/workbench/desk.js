@@ -189,7 +189,10 @@
     if (target && target.id === "call-result") settle();
     if (target && ["call-answer", "call-faults"].includes(target.id)) {
       const told = target.querySelector("[data-refused], li");
-      if (told) { target.tabIndex = -1; target.focus(); }
+      const unsaid = target.querySelector("[data-field^=said-]");
+      // What was left out comes first: the focus goes to the first statement, where Space ticks it.
+      if (unsaid) document.getElementById(unsaid.dataset.field).focus();
+      else if (told) { target.tabIndex = -1; target.focus(); }
     }
     if (!held || (document.activeElement && document.activeElement !== document.body)) return;
     const again = held.id && document.getElementById(held.id);
