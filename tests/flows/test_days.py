@@ -216,6 +216,14 @@ def test_somebody_else_answers_is_told_nothing_and_seals_the_number(lin: Person,
     assert left["calls"][0]["verified_at"] is None
     lin.find(customer)
     expect(lin.page.locator(f"[data-call-point='{point}']")).to_have_count(0)
+    # The case stays hers, for another number; there is none, so she goes on with it another day.
+    lin.page.locator("#card-worklist [data-key=u]").wait_for()
+    lin.press("u")
+    lin.go_to("when")
+    lin.type("In three days")
+    lin.go_to("at")
+    lin.press("Enter")
+    expect(lin.page.locator("#card-worklist")).to_contain_text("2026-11-06")
 
 
 # --- hardship, and a plan that a second person approves ---------------------------------------------------------------
@@ -232,7 +240,7 @@ def test_hardship_leads_to_a_plan_that_the_supervisor_approves(lin: Person, sit:
     expect(lin.page.locator("[data-choice-open]")).to_be_visible()
     lin.conclude("1", "Enter", result="HRD")
     left = told(desk, customer)
-    assert [(each["kind"], each["state"]) for each in left["hardships"]] == [("income", "registered")]
+    assert [(each["kind"], each["state"]) for each in left["hardships"]] == [("income", "open")]
     assert [each["kind"] for each in left["holds"]] == ["hardship"]
     assert left["work"][0]["queue"] == "hardship"
 
