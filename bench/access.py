@@ -85,7 +85,7 @@ def main() -> None:
     desk = Team.objects.create(name="Desk", queues=["desk"])
     rare = Team.objects.create(name="Nobody's", queues=["nowhere"])
     whole, of_desk, of_rare = (
-        Staff.objects.create(username=name, role="collector", team=team)
+        Staff.objects.create(username=name, role="collector" if team else "supervisor", team=team)
         for name, team in (("whole", None), ("collector1", desk), ("rare", rare))
     )
     for staff in (whole, of_desk, of_rare):

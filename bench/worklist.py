@@ -55,6 +55,7 @@ _NIGHTS = {
 def fill(cases: int, each: int, scratch: Path, *, keep: bool) -> dict[str, Any]:
     """A home with so many cases, made once, and what laying them out took: seconds, and seconds of PostgreSQL's processor."""
     import gate
+    from gate import _cpu_of
 
     gate.SCRATCH = scratch
     gate.fill(cases, each)
@@ -85,7 +86,7 @@ def fill(cases: int, each: int, scratch: Path, *, keep: bool) -> dict[str, Any]:
                 cursor.execute(change, {"at": AT})
             cursor.execute("VACUUM ANALYZE records_proposal")
             cursor.execute("CHECKPOINT")
-        cpu, begun = gate._cpu_of(backend), time.perf_counter()
+        cpu, begun = _cpu_of(backend), time.perf_counter()
         with transaction.atomic():
             told = worklist.fill(
                 Night(business_date=day, sequence=number, begun_at=AT + timedelta(days=number, hours=-6)),
@@ -93,7 +94,7 @@ def fill(cases: int, each: int, scratch: Path, *, keep: bool) -> dict[str, Any]:
                 at=AT + timedelta(days=number, hours=-6),
                 by="system:night",
             )
-        seconds[name] = (round(time.perf_counter() - begun, 1), round(gate._cpu_of(backend) - cpu, 1), told["open"])
+        seconds[name] = (round(time.perf_counter() - begun, 1), round(_cpu_of(backend) - cpu, 1), told["open"])
         print(name, seconds[name], flush=True)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE records_proposal SET business_date = %s", [DAY])

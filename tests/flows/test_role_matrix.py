@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,10 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from anhuan import clock
 from anhuan.core.vocabulary import CaseStatus
 from anhuan.records.case import Case, CaseFigures
+from anhuan.records.grant import CaseGrant
 from anhuan.records.staff import OF_A_DESK, Right, Role, Staff, roles_that_may
 
 ALL = frozenset(Role.values)
@@ -142,7 +145,11 @@ def book(settings: Any, tmp_path: Path) -> None:
 def signed_in(role: str) -> Client:
     client = Client()
     if role:
-        client.force_login(Staff.objects.create(username=f"a.{role}", role=role))
+        staff = Staff.objects.create(username=f"a.{role}", role=role)
+        client.force_login(staff)
+        if role in OF_A_DESK:  # whose own cases are few
+            until = clock.now() + timedelta(hours=8)
+            CaseGrant.objects.create(customer_id=IN_HOUSE, staff=staff, why="t", granted_at=clock.now(), until=until, by="t")
     return client
 
 

@@ -10,12 +10,14 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.records.desk import MORNING
 from tests.records.nightfall import FIRST_DAY, Books, Card, Paid
 
 from anhuan.records import access
 from anhuan.records.access import SYSTEM, CaseFilter, CaseLine, Key
 from anhuan.records.case import CaseFigures
-from anhuan.records.staff import Role, Staff
+from anhuan.records.staff import Role, Staff, Team
+from anhuan.records.worklist import WorkItem
 
 pytestmark = pytest.mark.django_db
 
@@ -25,11 +27,22 @@ def books() -> Books:
     books = Books()
     books.night(1, [Card("A1", "C1", 40), Card("A2", "C2", 5), Card("A3", "C3", 1)])
     books.night(2, [Card("A1", "C1", 41), Card("A2", "C2", 6), Card("A3", "C3", 0)], [Paid("P1", "A1", FIRST_DAY)])
+    for customer_id in ("C1", "C2", "C3"):
+        WorkItem.objects.create(
+            customer_id=customer_id,
+            queue="desk",
+            language="zh",
+            state="open",
+            reason="proposal",
+            rank=1,
+            since=MORNING,
+            due_at=MORNING,
+        )
     return books
 
 
 def staff(role: str, *, active: bool = True) -> Staff:
-    return Staff(username=role, role=role, is_active=active)
+    return Staff(username=role, role=role, is_active=active, team=Team(name="Desk", queues=["desk"]))
 
 
 @pytest.mark.parametrize("viewer", [*(staff(role) for role in Role.values), SYSTEM], ids=[*Role.values, "command"])

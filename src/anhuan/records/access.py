@@ -152,7 +152,7 @@ def may_see(viewer: Viewer, case_ids: Iterable[str]) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT case_id FROM (SELECT c.case_id, coalesce(f.placed_with, '') AS placed_with FROM records_case c"
-            f" LEFT JOIN records_casefigures f USING (case_id) WHERE c.case_id = ANY(%s)) s WHERE {within.condition}",
+            f" LEFT JOIN records_casefigures f USING (case_id) WHERE c.case_id = ANY(%s)) s WHERE {within.each}",
             [list(case_ids), *within.params],
         )
         return {case_id for (case_id,) in cursor.fetchall()}

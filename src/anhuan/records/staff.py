@@ -75,7 +75,11 @@ class Skill(models.TextChoices):
 
 
 class Team(models.Model):
-    """People who work the same queues of the worklist; `queues` are their words, none means every queue of the house."""
+    """People who work the same queues of the worklist; `queues` are their words.
+
+    Without any, its people are handed work of every queue of the house that their roles and skills serve; which cases they see,
+    `records.access` says.
+    """
 
     name = models.CharField(max_length=60, unique=True)
     queues = ArrayField(models.CharField(max_length=30), default=list, blank=True)
