@@ -87,33 +87,30 @@ def fill(options: argparse.Namespace) -> Path:
     return home
 
 
+POINTS = {"mobile": "+8619900000001", "phone": "010-00000000", "address": "示例省示例市示例路1号"}
+
+
 def seal(cursor: Any) -> None:
-    """Names, documents and mobiles for everybody who has none yet; nobody of this name lives anywhere."""
+    """Names, documents and points for everybody who has none yet; nobody of these lives anywhere."""
     from anhuan.records.identity import keyring
 
     ring = keyring()
-    for table, key, of, where in (
-        ("customer", "customer_id", _person, ""),
-        (
-            "contact_point",
-            "point_id",
-            lambda _row: ["+8619900000001", "", "contract"],
-            "AND kind = 'mobile' AND party = 'debtor'",
-        ),
+    for table, key, kind, told in (
+        ("customer", "customer_id", "''", lambda row, _kind: _person(row)),
+        ("contact_point", "point_id", "kind", lambda _row, kind: [POINTS[kind], "", "contract"]),
     ):
-        name = "records_" + table.replace("_", "")
-        cursor.execute(f"SELECT {key}::text FROM {name} WHERE sealed = '' {where}")  # noqa: S608  our own words
-        rows = [row for (row,) in cursor.fetchall()]
+        name, of = f"records_{table.replace('_', '')}", {"customer_id": "text", "point_id": "uuid"}[key]
+        cursor.execute(f"SELECT {key}::text, {kind} FROM {name} WHERE sealed = ''")  # noqa: S608  our own words
+        rows = cursor.fetchall()
         for begin in range(0, len(rows), 50_000):
             part = rows[begin : begin + 50_000]
-            sealed = ring.seal(table, part, [json.dumps(of(row), ensure_ascii=False).encode() for row in part])
+            plain = [json.dumps(told(*row), ensure_ascii=False).encode() for row in part]
+            keys = [row for row, _ in part]
             cursor.execute(
-                f"UPDATE {name} t SET sealed = n.sealed, key_id = %s FROM unnest(%s::text[], %s::bytea[]) n (row, sealed) "  # noqa: S608
-                f"WHERE t.{key}::text = n.row AND t.sealed = ''" if key != "customer_id" else
-                f"UPDATE {name} t SET sealed = n.sealed, key_id = %s FROM unnest(%s::text[], %s::bytea[]) n (row, sealed) "  # noqa: S608
-                f"WHERE t.{key} = n.row",
-                [ring.current, part, sealed],
-            )  # fmt: skip
+                f"UPDATE {name} t SET sealed = n.sealed, key_id = %s FROM unnest(%s::{of}[], %s::bytea[]) n (key, sealed) "  # noqa: S608
+                f"WHERE t.{key} = n.key",
+                [ring.current, keys, ring.seal(table, keys, plain)],
+            )
 
 
 def _person(customer: str) -> list[str]:
