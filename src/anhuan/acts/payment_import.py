@@ -19,7 +19,7 @@ import pyarrow as pa
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from anhuan.acts import payment_posting, suspense
+from anhuan.acts import payment_matching, payment_posting, suspense
 from anhuan.portfolio import statement
 from anhuan.portfolio.statement import Entry, Finding
 from anhuan.records import bulk, events, identity
@@ -34,7 +34,7 @@ from anhuan.records.payment import (
 )
 from anhuan.records.payment_suspense import Suspense, SuspenseCandidate
 
-BATCH = 500
+BATCH = 1000
 """How many entries are taken in one transaction."""
 PLAUSIBLE = 5
 """A weak sign (an amount, a name) that fits more accounts than these says nothing of any of them."""
@@ -156,7 +156,7 @@ def run(waiting: Sequence[PaymentEntry], *, at: datetime, by: str, event: str = 
 
 
 def _owners(placed: Sequence[PaymentEntry]) -> set[str]:
-    return set(suspense.owners({each.account_id for each in placed}).values())
+    return set(payment_matching.owners({each.account_id for each in placed}).values())
 
 
 def result(file: PaymentImport) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from django.db.backends.utils import CursorWrapper
 
 from anhuan.core.plan.sameness import Likeness, Word, payments
 from anhuan.core.vocabulary import PaymentKind
-from anhuan.records.account import Account
 from anhuan.records.payment import NOTICE, Payment, PaymentEntry, Posting, PostingState, Result
 
 PERSON = "person"
@@ -39,6 +38,13 @@ class Matched:
 
     def counted(self) -> list[Posting]:
         return [each for each in self.fresh if each.state == PostingState.PROVISIONAL]
+
+
+def owners(accounts: Collection[str]) -> dict[str, str]:
+    """The customer of each of these accounts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, customer_id FROM records_account WHERE account_id = ANY (%s)", [list(accounts)])
+        return dict(cursor.fetchall())
 
 
 def like(one: Any) -> Likeness:
@@ -203,12 +209,12 @@ class _Made:
         """Every payment with one posting: the one its words had, where there is one; and all of it written."""
         matched, released = Matched(), list[UUID]()
         standing = self._standing()
-        owners = self._owners()
+        whose = owners({word.like.account_id for words in self.groups for word in words})
         moved: list[PaymentEntry] = []
         for words, posting in zip(self.groups, standing, strict=True):
             kept = posting or Posting(posting_id=uuid4(), posted_at=self.at, by=self.by)
             before = {name: getattr(kept, name) for name in _WRITTEN}
-            self._say(kept, words, owners)
+            self._say(kept, words, whose)
             if posting is None:
                 matched.fresh.append(kept)
             elif any(getattr(kept, name) != value for name, value in before.items()):
@@ -238,11 +244,7 @@ class _Made:
         entry = self.around.entries.get(word.id)
         return entry.posting_id if entry is not None else None
 
-    def _owners(self) -> dict[str, str]:
-        accounts = {word.like.account_id for words in self.groups for word in words}
-        return dict(Account.objects.filter(pk__in=accounts).values_list("account_id", "customer_id"))
-
-    def _say(self, posting: Posting, words: Sequence[Word], owners: dict[str, str]) -> None:
+    def _say(self, posting: Posting, words: Sequence[Word], whose: dict[str, str]) -> None:
         """A posting says what its words say: the person's, else the message's, else the first file's; of its earliest day."""
         ours = [word for word in words if word.source != _BANK]
         head = min(ours, key=lambda word: (not word.by_hand, word.source != NOTICE, word.source, word.id))
@@ -252,7 +254,7 @@ class _Made:
                 head.like.currency,
                 head.like.amount_minor,
             )
-            posting.customer_id = owners.get(head.like.account_id, posting.customer_id)
+            posting.customer_id = whose.get(head.like.account_id, posting.customer_id)
             posting.kind = self.around.entries[head.id].kind
             posting.effective_on = min(word.on for word in ours)
         posting.payment_id = next((word.payment_id for word in words if word.payment_id), "")

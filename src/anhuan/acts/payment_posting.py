@@ -107,7 +107,8 @@ class _Line(NamedTuple):
 
 def allocate(postings: Collection[Posting]) -> None:
     """Keep how each posting is applied to what its account owed at the night, less what is already posted since: in the legal order."""
-    found = Account.objects.filter(pk__in={each.account_id for each in postings}).only(*_OWED)
+    asked = list({each.account_id for each in postings})
+    found = Account.objects.raw(f"SELECT {_OWED} FROM records_account WHERE account_id = ANY (%s)", [asked])  # noqa: S608  our names
     accounts = {each.account_id: each for each in found}
     applied = _applied(accounts)
     orders: dict[tuple[int, date], tuple[Part, ...]] = {}
@@ -117,11 +118,11 @@ def allocate(postings: Collection[Posting]) -> None:
         if posting.kind == PaymentKind.REVERSAL:
             lines += _taken_back(posting, lines)
         elif account is not None:
-            asked = (_late(account, posting.effective_on), posting.effective_on)
-            if asked not in orders:
-                orders[asked] = tuple(allocation.legal_order(asked[0], law=judging.law_of(JURISDICTION, asked[1])))
+            day = (_late(account, posting.effective_on), posting.effective_on)
+            if day not in orders:
+                orders[day] = allocation.legal_order(day[0], law=judging.law_of(JURISDICTION, day[1]))
             owed = _parts(account) - applied[account.account_id]
-            told = allocation.apply(account.account_id, owed, posting.amount_minor, orders[asked])
+            told = allocation.apply(account.account_id, owed, posting.amount_minor, orders[day])
             applied[account.account_id] += told.parts
             parts = [(part.value, told.parts[part]) for part in told.order] + [(LEFT, told.left_minor)]
             some = ((component, amount) for component, amount in parts if amount)
@@ -134,7 +135,7 @@ def allocate(postings: Collection[Posting]) -> None:
             sink.write_row(line)
 
 
-_OWED = ("account_id", "principal_minor", "interest_minor", "fees_minor", "penalty_minor", "past_due_since")
+_OWED = "account_id, principal_minor, interest_minor, fees_minor, penalty_minor, past_due_since"
 
 
 def _parts(account: Account) -> Parts:
@@ -149,12 +150,19 @@ def _late(account: Account, on: date) -> int:
 def _applied(accounts: Collection[str]) -> dict[str, Parts]:
     """What provisional postings have already paid of each account, by part."""
     found: dict[str, Parts] = defaultdict(Parts)
-    lines = PaymentAllocation.objects.filter(posting__account_id__in=accounts, posting__state=PostingState.PROVISIONAL)
     named = {part.value for part in Part}
-    for account_id, component, amount in lines.values_list("posting__account_id", "component").annotate(Sum("amount_minor")):
-        if component in named:
-            found[account_id] += Parts.of({Part(component): amount})
+    with connection.cursor() as cursor:
+        cursor.execute(_APPLIED, [list(accounts)])
+        for account_id, component, amount in cursor.fetchall():
+            if component in named:
+                found[account_id] += Parts.of({Part(component): int(amount)})
     return found
+
+
+_APPLIED = """
+SELECT p.account_id, a.component, sum(a.amount_minor) FROM records_posting p JOIN records_paymentallocation a USING (posting_id)
+WHERE p.account_id = ANY (%s) AND p.state = 'provisional' GROUP BY 1, 2
+"""
 
 
 def _taken_back(posting: Posting, made: Iterable[_Line]) -> list[_Line]:
@@ -191,7 +199,7 @@ def tell(postings: Sequence[Posting], taken: Taken, *, event: str, at: datetime,
     stops: dict[str, int] = defaultdict(int)
     for customer_id in waiting:
         stops[customer_id] += 1
-    taken.stopped += outbox.withdraw(sorted(paying), code="paid", at=at)
+    taken.stopped += outbox.withdraw(sorted(stops), code="paid", at=at) if stops else 0
     remember(
         event, {who: {"payments": sorted(names), "stopped": stops[who]} for who, names in sorted(ids.items())}, at=at, by=by
     )

@@ -8,7 +8,7 @@ that hold payments first and the customers after them (`acts.payment_posting`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from anhuan.acts import hold, law, payment_matching, payment_posting
 from anhuan.acts.hold import Placed
+from anhuan.acts.payment_matching import owners
 from anhuan.core.plan.sameness import NEAR
 from anhuan.core.vocabulary import HoldKind, PaymentKind
 from anhuan.portfolio.feed import Sentence
@@ -54,11 +55,6 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
 
 def _no(code: str) -> Sentence:
     return Sentence(code, *_SENTENCES[code])
-
-
-def owners(accounts: Collection[str]) -> dict[str, str]:
-    """The customer of each of these accounts."""
-    return dict(Account.objects.filter(pk__in=accounts).values_list("account_id", "customer_id"))
 
 
 def two_people(amount_minor: int, currency: str) -> bool:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from anhuan.core.money import minor_digits, parse_minor
@@ -119,7 +120,7 @@ def _faults(told: Mapping[str, str], layout: Layout) -> Iterator[tuple[str, str]
         yield "currency", "not_a_currency"
     if told.get("amount") and currency and known and _amount(told["amount"], currency, layout) is None:
         yield "amount", "not_money"
-    if told.get("effective_on") and _date(told["effective_on"], layout) is None:
+    if told.get("effective_on") and _date_of(told["effective_on"], layout.date_format) is None:
         yield "effective_on", "not_a_date"
     if told.get("kind", "") not in {"", "payment", "reversal"}:
         yield "kind", "not_a_kind"
@@ -145,15 +146,16 @@ def _amount(text: str, currency: str, layout: Layout) -> int | None:
     return minor if 0 < minor < MOST_MINOR else None
 
 
-def _date(text: str, layout: Layout) -> date | None:
+@lru_cache(maxsize=4096)  # a file tells of few days, many times each
+def _date_of(text: str, form: str) -> date | None:
     try:
-        return datetime.strptime(text, layout.date_format).date()  # noqa: DTZ007  a date has no offset
+        return datetime.strptime(text, form).date()  # noqa: DTZ007  a date has no offset
     except ValueError:
         return None
 
 
 def _entry(line: int, told: Mapping[str, str], layout: Layout) -> Entry:
-    amount, on = _amount(told["amount"], told["currency"], layout), _date(told["effective_on"], layout)
+    amount, on = _amount(told["amount"], told["currency"], layout), _date_of(told["effective_on"], layout.date_format)
     if amount is None or on is None:
         raise TypeError("a line without faults can be read")
     return Entry(
