@@ -27,7 +27,16 @@ from anhuan.records.staff import OF_A_DESK, Right, Role, Staff, roles_that_may
 ALL = frozenset(Role.values)
 IN_HOUSE, OUTSIDE = "C1", "C2"
 # What stands in an address, where the line says nothing else.
-FILLED: dict[str, Any] = {"case_id": IN_HOUSE, "number": 1, "name": "cards", "sequence": 1, "pk": 4_000, "token": "x", "measure": "none"}
+FILLED: dict[str, Any] = {
+    "case_id": IN_HOUSE,
+    "number": 1,
+    "name": "cards",
+    "sequence": 1,
+    "pk": 4_000,
+    "token": "x",
+    "measure": "none",
+    "way": "next",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ MATRIX: dict[str, Line] = {
     # --- the book and its cases
     "dashboard": get(), "roll_rates": get(), "cases": get(), "search": post(302), "export_cases": get(), "case": get(),
     "reveal": post(422, Right.REVEAL), "chain": get(), "gate": get(), "explanation": get(), "messages": get(),
-    "message": post(404, Right.REVEAL), "viewings_of": get(),
+    "case_events": get(), "case_beside": get(302), "message": post(404, Right.REVEAL), "viewings_of": get(),
     # --- nights, conduct, the rulebook
     "nights": get(), "night": get(404), "findings_csv": get(404), "findings_parquet": get(404), "compliance": get(),
     "refusals_csv": get(), "budgets_csv": get(), "holds_csv": get(), "replay": get(), "replay_csv": get(), "rulebook": get(),
@@ -103,7 +112,7 @@ MATRIX: dict[str, Line] = {
     "timeline": get(), "note_keep": post(422, Right.WORK), "call_under_way": get(302), "call_extension": post(422, Right.WORK),
     "call_begin": post(404, Right.WORK), "call_receive": post(302, Right.WORK), "call": get(404), "call_check": post(404, Right.WORK),
     "call_draft": post(404, Right.WORK), "call_screen": post(404, Right.WORK), "call_result": get(404, Right.WORK),
-    "call_finish": post(404, Right.WORK),
+    "call_finish": post(404, Right.WORK), "hold_act": post(404, Right.WORK),
     # --- payments
     "payments": get(200, Right.POST), "payment_upload": post(302, Right.POST), "payment_file": get(404, Right.POST),
     "payment_take": post(404, Right.POST), "payment_discard": post(404, Right.POST), "payment_card": get(),

@@ -16,12 +16,15 @@ from tests.flows.outgoing import MORNING
 from tests.records import desk
 
 from anhuan import clock
+from anhuan.acts import call as leading
 from anhuan.channels.email.envelope import Envelope
 from anhuan.inbound import signed
 from anhuan.inbound.signed import new_secret, signature
+from anhuan.records.call import Call, Way
 from anhuan.records.circumstance import PointFinding
 from anhuan.records.consent import OptOut
 from anhuan.records.contact import Contact
+from anhuan.records.customer import ContactPoint
 from anhuan.records.events import Event
 from anhuan.records.outbox import ItemState, OutboxItem
 
@@ -112,6 +115,19 @@ def test_a_dialler_tells_how_a_call_went_and_what_its_keys_meant() -> None:
     assert (call.state, call.line_result) == ("completed", "connected")
     assert [(f.customer_id, f.kind) for f in PointFinding.objects.all()] == [(customer, "wrong_number")]
     assert post("calls", {"calls": [{"attempt_id": attempt, "line_result": "fine"}]}, id_="m2")[0] == 422
+
+
+def test_a_dialler_tells_the_line_of_a_call_that_a_collector_still_leads() -> None:
+    new_secret("calls")
+    customer = outgoing.customer(1)
+    point = ContactPoint.objects.get(customer_id=customer)
+    call = leading.begin(customer, point_id=point.pk, way=Way.BY_HAND, law=desk.LAW, at=MORNING, by="collector")
+    assert isinstance(call, Call)
+    told = {"attempt_id": str(call.contact_id), "line_result": "busy"}
+    assert post("calls", {"calls": [told, {"attempt_id": "another's", "line_result": "busy"}]}) == (200, {"taken": 1})
+    call.refresh_from_db()
+    assert (call.draft, call.closed_at) == ({"reported": "LB"}, None)
+    assert Contact.objects.get().state == "started"
 
 
 # --- links of mails -----------------------------------------------------------------------------------------------
