@@ -139,6 +139,21 @@ def test_without_income_and_expenses_only_what_is_past_due_is_offered() -> None:
     assert str(Promise.objects.get().due_on) == "2026-11-20"
 
 
+def test_a_promise_on_several_accounts_is_one_on_each_by_what_is_past_due() -> None:
+    lin = at_the_desk()
+    offers = lin.post("/plans/offers/C1/", {"account": ["A1", "A2"]}, **HTMX).content.decode()
+    cure, least = (re.search(rf'value="({kind}-[^"]+)"', offers) for kind in ("cure", "promise"))
+    assert cure
+    assert least
+    assert step(lin, offer=cure[1], account=["A1", "A2"]).status_code == 200
+    assert sorted(Promise.objects.values_list("account_id", "amount_minor", "state")) == [
+        ("A1", 90_000, "open"),
+        ("A2", 30_000, "open"),
+    ]
+    assert step(lin, offer=least[1], account=["A1", "A2"]).status_code == 200
+    assert Promise.objects.filter(state="open").count() == 2
+
+
 def test_the_inbox_shows_the_limits_and_four_eyes_decide() -> None:
     one = proposed(TWENTY)
     chen, lin = at_the_desk("chen"), at_the_desk()

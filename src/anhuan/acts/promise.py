@@ -79,6 +79,30 @@ def make(
     return promise
 
 
+def make_on_all(
+    customer_id: str,
+    shares: Mapping[str, int],
+    *,
+    currency: str,
+    due_on: date,
+    made_in: UUID | None = None,
+    at: datetime,
+    by: str,
+) -> list[Promise] | list[Fault]:
+    """She promises a sum on several accounts by a day: a promise on each, of its share; all of them or none."""
+    made: list[Promise] = []
+    with transaction.atomic():
+        for account_id, minor in sorted(shares.items()):
+            answer = make(
+                customer_id, account_id=account_id, amount_minor=minor, currency=currency, due_on=due_on, made_in=made_in, at=at, by=by
+            )  # fmt: skip
+            if isinstance(answer, list):
+                transaction.set_rollback(True)
+                return answer
+            made.append(answer)
+    return made
+
+
 def withdraw(promise_id: UUID, *, why: str, at: datetime, by: str) -> Answer:
     """An open promise no longer holds; `why` is a code, such as `customer`, `mistake`."""
     with transaction.atomic():

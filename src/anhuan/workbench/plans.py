@@ -132,7 +132,6 @@ def offers(request: HttpRequest, case_id: str) -> HttpResponse:
         "granted": next((each for each in lines if answer.granted and each.offer.id == answer.granted.id), None),
         "reasons": [{"message_zh": r.zh, "message_en": r.en, "citation": r.citation} for r in answer.refused.reasons] if answer.refused else [],
         "nearest": next((each for each in lines if nearest and each.offer.id == nearest.id), None),
-        "several": len(asked.accounts) > 1,
     }  # fmt: skip
     return render(request, "workbench/_plan_offers.html", context)
 
@@ -238,12 +237,16 @@ def _propose(request: HttpRequest, case_id: str, form: Reading) -> Any:
         return asked
     offer = asked.offer(form.text("offer", 80))
     if offer is not None and offer.kind in {Kind.PROMISE, Kind.CURE}:
-        if len(asked.accounts) > 1:
-            return [fault("offer", "kind_unfit")]
-        return promise.make(
-            case_id, account_id=asked.accounts[0].account_id, amount_minor=offer.total_minor, currency=asked.debt.currency,
-            due_on=offer.last_due, made_in=form.uuid("contact"), **_sign(request),
-        )  # fmt: skip
+        # Each account's share is as its past due is to all that is, rounded up: a cent short would be less than the policy lets her promise.
+        due = {each.account_id: each.past_due_amount_minor for each in asked.accounts if each.past_due_amount_minor > 0}
+        if not due:
+            return [fault("accounts", "nothing_owed")]
+        shares = {account: -(-offer.total_minor * minor // sum(due.values())) for account, minor in due.items()}
+        made = promise.make_on_all(
+            case_id, shares, currency=asked.debt.currency, due_on=offer.last_due, made_in=form.uuid("contact"), **_sign(request)
+        )
+        faults = [each for each in made if isinstance(each, Fault)]
+        return faults or made[0]
     return plan.propose(
         case_id, account_ids=[each.account_id for each in asked.accounts], offer_id=form.text("offer", 80), form=asked.form,
         wish=asked.wish, why=form.text("why", 500), **_sign(request),
