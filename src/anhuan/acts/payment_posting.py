@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Sum
 
-from anhuan.acts import outbox, performance, promise
+from anhuan.acts import outbox, performance, promise, worklist
 from anhuan.acts import payment_matching as matching
 from anhuan.acts.payment_matching import Matched
 from anhuan.core.plan import allocation
@@ -224,10 +224,11 @@ def remember(event: str, bodies: Mapping[str, Mapping[str, Any]], *, at: datetim
 
 
 def judge(customers: Sequence[str], *, at: datetime) -> None:
-    """What these customers promised and agreed, by what counts as paid now."""
+    """What these customers promised and agreed, by what counts as paid now, and whether they are to be worked on."""
     if customers:
         promise.judge(customers, at=at)
         performance.judge(customers, at=at)
+        worklist.paid(customers, at=at)
 
 
 # --- reversals ----------------------------------------------------------------------------------------------------
