@@ -12,6 +12,8 @@ from anhuan.cli.terminal import AsJson, app, chinese, console, print_json, start
 
 promise_app = typer.Typer(no_args_is_help=True, help="Promises to pay.")
 app.add_typer(promise_app, name="promise")
+waiver_app = typer.Typer(no_args_is_help=True, help="Interest, fees and penalty that are let go of.")
+app.add_typer(waiver_app, name="waiver")
 
 State = Annotated[str, typer.Option(help="Only those in this state.")]
 Case = Annotated[str, typer.Option("--case", help="Only those of this case.")]
@@ -29,6 +31,7 @@ _PLAN_COLUMNS = (
     "next_due_on",
     "next_due_minor",
 )
+_WAIVER_COLUMNS = ("customer_id", "account_id", "component", "amount_minor", "currency", "state", "proposed_by", "proposed_at")
 
 
 @promise_app.command("list")
@@ -51,6 +54,17 @@ def plan_list(state: State = "", case: Case = "", limit: Limit = 50, as_json: As
 
     _known(state, [each.value for each in PlanState], as_json=as_json)
     _print(agreements.plans(state=state, limit=limit, **_of(case)), _PLAN_COLUMNS, as_json=as_json)
+
+
+@waiver_app.command("list")
+def waiver_list(state: State = "", case: Case = "", limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Waivers, those of agreements too, newest first."""
+    start()
+    from anhuan.records import agreements
+    from anhuan.records.plan import WaiverState
+
+    _known(state, [each.value for each in WaiverState], as_json=as_json)
+    _print(agreements.waivers(state=state, limit=limit, **_of(case)), _WAIVER_COLUMNS, as_json=as_json)
 
 
 def _of(case: str) -> dict[str, str]:

@@ -57,6 +57,7 @@ def plans(*, state: str = "", limit: int = MOST, **of: str) -> list[dict[str, An
     ]
 
 
-def waivers(*, limit: int = MOST, **of: str) -> list[dict[str, Any]]:
+def waivers(*, state: str = "", limit: int = MOST, **of: str) -> list[dict[str, Any]]:
     """Waivers, those of agreements too, newest first, likewise."""
-    return [_told(each, _WAIVER) for each in Waiver.objects.filter(**of).order_by("-proposed_at", "waiver_id")[:limit]]
+    found = Waiver.objects.filter(**({"state": state} if state else {}), **of).order_by("-proposed_at", "waiver_id")
+    return [_told(each, _WAIVER) for each in found[:limit]]
