@@ -183,7 +183,7 @@ class Collector:
             text = await answer.text()
             self.at = answer.headers.get("HX-Redirect", answer.url.path)
             if answer.status != 200:
-                raise Wrong(f"{answer.status} {path.split('/')[1]}/{path.split('/')[2][:8]} {_why(text)}")
+                raise Wrong(f"{answer.status} {method} {path.split('?')[0]} {_why(text)}")
         if found := _HIDDEN.search(text):
             self.token = found[1]
         return text
@@ -205,7 +205,7 @@ class Collector:
             raise Wrong("not let in")
 
     async def day(self, until: float) -> None:
-        await asyncio.sleep(self.chance.uniform(0, self.options.most * 2))
+        await asyncio.sleep(self.chance.uniform(0, self.options.arriving))
         await self.sign_in()
         await self.ask("get", "/work/")
         while time.perf_counter() < until:
@@ -352,7 +352,7 @@ async def supervise(
 
 
 async def work(address: str, options: argparse.Namespace) -> Told:
-    told, until = Told(), time.perf_counter() + options.seconds
+    told, until = Told(), time.perf_counter() + options.arriving + options.seconds
     sessions = [
         aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(60),
@@ -407,6 +407,9 @@ def main() -> int:
     parser.add_argument("--collectors", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2, help="processes of the site, of eight threads each")
     parser.add_argument("--seconds", type=float, default=240)
+    parser.add_argument(
+        "--arriving", type=float, default=60, help="seconds in which they sign in, before those that are measured"
+    )
     parser.add_argument("--least", type=float, default=3, help="seconds between two interactions, at least")
     parser.add_argument("--most", type=float, default=6)
     options = parser.parse_args()
@@ -426,7 +429,7 @@ def main() -> int:
         print(
             f"{name:16} {each['number']:6}   p50 {each['p50']:7.1f} ms   p95 {each['p95']:7.1f} ms   most {each['most']:7.1f} ms"
         )
-    rate = sum(map(len, told.took.values())) / options.seconds
+    rate = sum(map(len, told.took.values())) / (options.seconds + options.arriving / 2)
     print(
         f"{rate:.1f} requests a second; errors {len(told.wrong)}; lost {len(found['lost'])}; with two {len(found['with_two'])}"
     )

@@ -344,8 +344,8 @@ def test_ten_cases_are_worked_by_keyboard_alone_and_the_wall_moves(
 
 def _wall(zhou: Person) -> dict[str, int]:
     """The figures of the day for everybody."""
-    zhou.press("g", "v")
-    zhou.page.wait_for_url("**/wall/")
+    with zhou.page.expect_navigation(url="**/wall/"):
+        zhou.press("g", "v")
     tiles = zhou.page.locator(".wall-tiles .tile-value").all_inner_texts()
     calls = zhou.page.locator("#wall tfoot td").first.inner_text()
     names = ("right_party", "promises", "due", "kept", "broken")
