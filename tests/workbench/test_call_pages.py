@@ -12,6 +12,7 @@ from tests.flows import outgoing
 from tests.records import desk
 
 from anhuan import clock
+from anhuan.acts import worklist
 from anhuan.records.call import Call
 from anhuan.records.contact import Contact
 from anhuan.records.customer import ContactPoint
@@ -19,7 +20,7 @@ from anhuan.records.events import Event
 from anhuan.records.hold import Hold
 from anhuan.records.note import Note
 from anhuan.records.promise import Promise
-from anhuan.records.staff import Staff
+from anhuan.records.staff import Staff, Team
 from anhuan.records.worklist import WorkItem
 
 pytestmark = pytest.mark.django_db
@@ -280,3 +281,19 @@ def test_a_complaint_taken_by_hand_stops_collection_and_goes_to_those_who_answer
     refused = client.post(f"/call/begin/{WHO}/", {"point": point(), "way": "by_hand"})
     assert refused.status_code == 422
     assert 'data-rule="cn.hold' in refused.content.decode()
+
+
+def test_a_case_that_a_wrap_up_hands_to_others_still_shows_what_the_call_came_to(client: Client) -> None:
+    team = Team.objects.create(name="phone", queues=["desk"])
+    worklist.transfer(WHO, queue="desk", why="other", by="coll", at=DAY)
+    wei = Client()
+    wei.force_login(Staff.objects.create(username="wei", role="collector", team=team))
+    assert worklist.take("wei", at=DAY)
+    call = begun(wei)
+    assert wei.post(f"/call/{call.call_id}/finish/", {"result": "LNG"}).status_code == 302
+    assert WorkItem.objects.get(pk=WHO).queue == "senior"
+    page = wei.get(f"/call/{call.call_id}/")
+    assert page.status_code == 200
+    assert 'data-result="LNG"' in page.content.decode()
+    assert 'id="call-case"' not in page.content.decode()
+    assert wei.get(f"/cases/{WHO}/").status_code == 404

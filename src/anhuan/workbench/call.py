@@ -230,9 +230,15 @@ def _led(request: HttpRequest, call_id: UUID) -> Call:
 
 
 def _found(request: HttpRequest, call_id: UUID) -> Call:
-    """A call this reader may see: her own to work on, a closed one of a case she may see."""
+    """A call this reader may see: her own to work on, a closed one of a case she may see; and what her own came to.
+
+    A wrap-up may hand the case to others; she who led the call still reads what she said of it, which holds nothing of the customer.
+    """
     found = Call.objects.filter(pk=call_id).first()
-    if found is None or not access.may_see_case(reader(request), found.customer_id):
+    if found is None:
+        raise Http404
+    led = found.closed_at is not None and found.by == reader(request).get_username()
+    if not led and not access.may_see_case(reader(request), found.customer_id):
         raise Http404
     if found.closed_at is None and found.by != reader(request).get_username():
         raise PermissionDenied
@@ -278,6 +284,7 @@ def _closed(request: HttpRequest, call: Call) -> dict[str, Any]:
         "outcome": [known.lines.get(call.line_code), known.parties.get(call.party_code), known.results.get(call.result_code)],
         "unset": request.session.pop("call_unset", None),
         "work_next": reverse("work_next") if reader(request).may(Right.WORK) else "",
+        "sees": access.may_see_case(reader(request), call.customer_id),
     }
 
 
