@@ -183,7 +183,7 @@ class Collector:
             text = await answer.text()
             self.at = answer.headers.get("HX-Redirect", answer.url.path)
             if answer.status != 200:
-                raise Wrong(f"{answer.status} {method} {path.split('?')[0]} {_why(text)}")
+                raise Wrong(f"{answer.status} {method} {path.split('?', maxsplit=1)[0]} {_why(text)}")
         if found := _HIDDEN.search(text):
             self.token = found[1]
         return text

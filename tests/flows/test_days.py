@@ -298,7 +298,7 @@ def test_from_the_instant_she_disputes_nothing_is_collected(lin: Person, desk: O
     expect(lin.page.locator("[data-choice-open]")).to_be_visible()
     lin.conclude("1", "Enter", result="DIS")
     lin.find(customer)
-    expect(lin.page.locator("#strip [data-channel=call]").first).to_have_attribute("data-permitted", "no")
+    expect(lin.page.locator("#strip [data-channel~=call]").first).to_have_attribute("data-permitted", "no")
     expect(lin.page.locator("[data-call-point]")).to_have_count(0)
     left = told(desk, customer)
     assert [(each["kind"], each["state"], each["opened_by"]) for each in left["disputes"]] == [("amount", "open", "lin")]
