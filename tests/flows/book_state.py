@@ -6,6 +6,7 @@ Two homes that went through the same nights, disturbed or not, remember the same
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ def state(home: Path) -> dict[str, Any]:
         for file in sorted((home / "snapshots").rglob("*"))
         if file.is_file()
     }
+    book["extracts"] = [
+        [file.parent.name, [[each["name"], each["rows"], each["sums"]] for each in json.loads(file.read_text())["files"]]]
+        for file in sorted((home / "extracts").glob("*/manifest.json"))
+    ]
+    book["untold"] = [models.Change.objects.filter(extract=None).count(), models.Extract.objects.filter(done_at=None).count()]
     return book
 
 

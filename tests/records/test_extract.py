@@ -202,3 +202,20 @@ def test_what_the_bank_told_of_the_old_system_is_not_told_back_and_what_becomes_
     assert rows(made(tmp_path)) == {}
     hold.end(Hold.objects.get().hold_id, at=MORNING, by=BY, reason="answered")
     assert rows(made(tmp_path, DAY + timedelta(days=1))) == {"holds": 1}
+
+
+@pytest.mark.django_db
+def test_a_night_told_again_makes_the_extract_that_a_kill_left_out_and_leaves_one_that_stands_alone(tmp_path: Path) -> None:
+    desk.customer()
+    held()
+    extracting.complete(DAY, home=tmp_path)
+    folder = tmp_path / "extracts" / DAY.isoformat()
+    assert rows(json.loads((folder / "manifest.json").read_text())) == {"holds": 1}
+    (folder / "manifest.json").unlink()  # carried to the bank
+    held()
+    extracting.complete(DAY, home=tmp_path)
+    assert not (folder / "manifest.json").exists()
+    assert Change.objects.filter(extract=None).count() == 1
+    Extract.objects.update(done_at=None)
+    extracting.complete(DAY, home=tmp_path)
+    assert rows(json.loads((folder / "manifest.json").read_text())) == {"holds": 1}

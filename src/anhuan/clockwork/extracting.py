@@ -12,6 +12,7 @@ from typing import Any
 from anhuan import clock
 from anhuan.acts import extract
 from anhuan.portfolio.feed import Sentence
+from anhuan.records.extract import Extract
 
 ACTOR = "system:extract"
 LAYOUT = "canonical/1"
@@ -30,6 +31,15 @@ def run(day: date, *, home: Path, out: Path | None = None, layout: str = LAYOUT,
             extract.write(left, _folder(left.business_date, home), at=clock.now())
     folder = out or _folder(day, home)
     return {**extract.write(made, folder, at=clock.now()), "folder": str(folder)}
+
+
+def complete(day: date, *, home: Path) -> None:
+    """The extract of a night's business date, where its files do not stand yet: the night is over only then, killed or not.
+
+    One whose files stand is left alone: what it told has gone out.
+    """
+    if not Extract.objects.filter(business_date=day, done_at__isnull=False).exists():
+        run(day, home=home)
 
 
 def _folder(day: date, home: Path) -> Path:

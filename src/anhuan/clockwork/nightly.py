@@ -93,6 +93,8 @@ def run(
         place = nights.place(delivery)
         if place.known is not None and place.known.status != NightStatus.RUNNING:
             nights.publish(place.known, home / "nights")
+            if place.known.status == NightStatus.SEALED:  # killed just before its end, it has yet to tell the bank
+                extracting.complete(place.known.business_date, home=home)
             return Outcome("unchanged", _in_order(place.known.result) | {"status": "unchanged"})
         refusals = place.refusals or _damage(place.previous, home)
         if refusals:
@@ -149,7 +151,7 @@ def _work_through(
         night, result=result, summary=summary, folder=home / "nights", at=at, by=ACTOR,
         also=lambda: {"outbox": outbox.schedule(night, at=at)},
     )  # fmt: skip
-    extracting.run(night.business_date, home=home)
+    extracting.complete(night.business_date, home=home)
     return Outcome("sealed", _in_order(night.result))
 
 
