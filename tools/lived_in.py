@@ -21,6 +21,7 @@ from anhuan.acts import bargain, desk, dispute, hardship, plan, worklist  # noqa
 from anhuan.acts import call as calls  # noqa: E402
 from anhuan.acts import law as laws  # noqa: E402
 from anhuan.acts.call import Disposition  # noqa: E402
+from anhuan.acts.call.sentences import bank_scripts  # noqa: E402
 from anhuan.core.gate import Permit  # noqa: E402
 from anhuan.core.plan.agreement import Kind  # noqa: E402
 from anhuan.core.plan.negotiation import Expense, Form, Wish  # noqa: E402
@@ -78,7 +79,9 @@ def work(by: str, results: tuple[str, ...]) -> Iterator[Call]:
 def disposed(call: Call, result: str) -> Disposition:
     line, party = ("NA", "NOB") if result == "NOA" else ("OK", "RPC")
     call.refresh_from_db()
-    return Disposition(line, party, result, fields=calls.defaults(call, codes.book().results[result], clock.now()))
+    said = [each.id for each in bank_scripts().due("opening", *(("verified", "closing") if call.verified else ()))]
+    fields = calls.defaults(call, codes.book().results[result], clock.now())
+    return Disposition(line, party, result, fields=fields, ticked=said)
 
 
 def late(low: int, high: int) -> Iterator[tuple[str, list[str]]]:
