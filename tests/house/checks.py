@@ -36,8 +36,10 @@ _REGISTRY = re.compile(
     r"|https?://[^\s\"'/]*(?:registry|artifactory|nexus|devpi|mirror)[^\s\"'/]*",
     re.IGNORECASE,
 )
-_MACHINE_PATH = re.compile(
-    r"(?<![\w./:-])/(?:" + "|".join(("wo" + "rk", "ro" + "ot", "Us" + "ers", "ho" + "me")) + r")/[\w.-]+"
+_MACHINE_PATH = re.compile(  # all but the addresses of the worklist's own pages
+    r"(?<![\w./:-])(?!/work/(?:next|queues)/)/(?:"
+    + "|".join(("wo" + "rk", "ro" + "ot", "Us" + "ers", "ho" + "me"))
+    + r")/[\w.-]+"
 )
 _CITATION = re.compile(r"《.+》|\b(Art\.|Article|Reg\.|Regulation|§|GB/T|U\.S\.C\.|CFR)|第.+条")
 _FOUND_BY_NAME = frozenset("400 403 403_csrf 404 500".split())  # Django looks for these itself
