@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 ROOT = Path(__file__).resolve().parents[2]
-WORK = 16
+WORK = 24
 """So many cases lie on the desk."""
 
 

@@ -21,6 +21,7 @@ from tests.flows.browser import PASSWORD, ROOT, Desk, Witness, chromium, number,
 pytestmark = pytest.mark.browser
 
 STORY = ROOT / "tests/flows/day_story.py"
+LATER = "2026-11-03T11:00:00+08:00"
 DEBT = re.compile(r"overdue|past due|debt|owed?\b|balance|CNY|collection", re.IGNORECASE)
 
 
