@@ -99,6 +99,8 @@ def run(
         refusals = place.refusals or _damage(place.previous, home)
         if refusals:
             return _refuse(delivery, refusals, home=home, con=None, reading=None)
+        if place.previous is not None:  # a day's own extract, before this one's takes what that one was to tell
+            extracting.complete(place.previous.business_date, home=home)
         return _work_through(delivery, place, home=home, workspace=workspace, ceiling=ceiling, progress=progress)
 
 
