@@ -145,7 +145,7 @@ def test_a_bank_may_ask_for_more_identity_and_never_for_less(tmp_path: Path) -> 
 def test_what_may_not_be_said_is_shown_by_kind_with_its_clause() -> None:
     kinds = {each.kind: each for each in scripts.forbidden()}
     assert {"insult", "threat", "false_authority", "legal_bluff", "third_party_disclosure", "shaming"} <= kinds.keys()
-    assert all(each.citation and each.example_zh and each.example_en for each in kinds.values())
+    assert all(each.citation_zh and each.citation_en and each.example_zh and each.example_en for each in kinds.values())
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------

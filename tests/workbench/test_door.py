@@ -66,7 +66,7 @@ def test_new_passwords_are_hashed_by_argon2_and_old_ones_still_fit(settings: Any
 
 def test_a_sign_in_is_kept_with_its_event_and_a_wrong_password_is_told_nothing(client: Client, wang: Staff) -> None:
     assert "do not match" in knock(client, NOT_IT).content.decode()
-    assert knock(client, REMOTE_ADDR="10.1.2.3", HTTP_USER_AGENT="Firefox").url == "/"
+    assert knock(client, REMOTE_ADDR="10.1.2.3", HTTP_USER_AGENT="Firefox").url == "/work/"
     kept = SignIn.objects.get()
     assert (kept.staff, kept.address, kept.agent, kept.ended_at) == (wang, "10.1.2.3", "Firefox", None)
     assert list(Event.objects.values_list("kind", "by", "body")) == [
@@ -134,7 +134,7 @@ def test_a_password_alone_lets_nobody_in_who_has_a_second_factor_and_a_code_fits
     assert knock(client).url == reverse("second_factor")
     assert client.get("/").status_code == 302
     code = app_code(factor)
-    assert client.post(reverse("second_factor"), {"code": code}).url == "/"
+    assert client.post(reverse("second_factor"), {"code": code}).url == "/work/"
     assert client.get("/").status_code == 200
     other = Client()
     knock(other)
@@ -156,7 +156,7 @@ def test_a_recovery_code_lets_in_once_and_only_its_hash_is_kept(client: Client, 
     _factor, codes = with_factor(wang)
     assert codes[0].encode() not in b"".join(bytes(digest) for digest in RecoveryCode.objects.values_list("digest", flat=True))
     knock(client)
-    assert client.post(reverse("second_factor"), {"code": codes[0].lower()}).url == "/"
+    assert client.post(reverse("second_factor"), {"code": codes[0].lower()}).url == "/work/"
     assert Event.objects.get(kind="staff.recovery_code_used").body == {"username": "wang", "left": 9}
     assert not sign_in.passes(wang, codes[0], at=clock.now())
 

@@ -121,12 +121,16 @@ class Scripts:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """A kind of wording that may not be used, with its reason, clause, and an example of it by language."""
+    """A kind of wording that may not be used, with its reason, clause, and an example of it by language.
+
+    Chinese wording is judged by the law of the mainland, English by that of the places where it is spoken.
+    """
 
     kind: str
     zh: str
     en: str
-    citation: str
+    citation_zh: str
+    citation_en: str
     example_zh: str
     example_en: str
 
@@ -153,17 +157,16 @@ def _plain() -> Script:
 @cache
 def forbidden() -> tuple[Forbidden, ...]:
     """What may not be said, by kind: the reason and clause of its rule, with an example in either language."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, str]] = {}
     for rule in lexicon().rules:
+        tongue = "zh" if rule.id.startswith("zh") else "en"
         for kind in rule.kinds:
-            told = found.setdefault(kind, {"zh": rule.reason_zh, "en": rule.reason_en, "citation": rule.citation})
-            tongue = "zh" if rule.id.startswith("zh") else "en"
+            told = found.setdefault(kind, {"zh": rule.reason_zh, "en": rule.reason_en})
+            told.setdefault(f"citation_{tongue}", rule.citation)
             if rule.hits:
                 told.setdefault(f"example_{tongue}", rule.hits[0])
-    return tuple(
-        Forbidden(kind, told["zh"], told["en"], told["citation"], told.get("example_zh", ""), told.get("example_en", ""))
-        for kind, told in found.items()
-    )
+    ours = ("zh", "en", "citation_zh", "citation_en", "example_zh", "example_en")
+    return tuple(Forbidden(kind, *(told.get(name, "") for name in ours)) for kind, told in found.items())
 
 
 def spoken(text: str, values: Mapping[str, str]) -> str:

@@ -23,6 +23,7 @@ from django.contrib.auth.views import LoginView
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -46,7 +47,7 @@ class Login(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         staff = form.get_user()
         assert isinstance(staff, Staff)  # noqa: S101  our own user model
-        onward = self.get_success_url()
+        onward = self.get_redirect_url() or reverse(_landing(staff))
         known = second_factor(staff) is not None
         if known or needs_second_factor(staff):
             self.request.session.cycle_key()
@@ -116,6 +117,12 @@ def code_image(staff: Staff, factor: SecondFactor) -> str:
     issuer, label = quote("Anhuan"), quote(f"Anhuan:{staff.get_username()}")
     address = f"otpauth://totp/{label}?secret={factor.base32().replace(' ', '')}&issuer={issuer}"
     return str(segno.make(address, error="m").svg_data_uri(scale=5, border=3, dark="#000", light="#fff"))
+
+
+def _landing(staff: Staff) -> str:
+    """The page somebody's day begins on: who leads, the wall; who works cases, the worklist; the others, the dashboard."""
+    pages = ((Right.SUPERVISE, "wall"), (Right.WORK, "worklist"))
+    return next((page for right, page in pages if staff.may(right)), "dashboard")
 
 
 def _pending(request: HttpRequest) -> tuple[Staff | None, str]:
