@@ -189,7 +189,7 @@ def sign_in(
         page.fill("#id_username", user)
         page.fill("#id_password", password)
         page.press("#id_password", "Enter")
-        page.wait_for_url(f"{address}/")
+        page.wait_for_url(lambda url: "/login/" not in url)
     return page
 
 
