@@ -201,7 +201,7 @@ class Collector:
         await self.ask("get", "/login/")
         with self.timed("sign in"):
             await self.ask("post", "/login/", username=self.name, password=PASSWORD)
-        if self.at != "/":
+        if self.at.startswith("/login/"):
             raise Wrong("not let in")
 
     async def day(self, until: float) -> None:
