@@ -233,6 +233,7 @@ _TEXTS = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_every_page_speaks_chinese(sit: Callable[..., Page], desk: Desk, cases: dict[str, str]) -> None:
     """English is heard where axe looks at the same pages."""
     page = sit(language="zh-hans")

@@ -75,7 +75,7 @@ def check_kill(undisturbed: dict[str, Any], home: Path, instant: int) -> None:
     assert again["book"] == undisturbed["state"]
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_night_killed_at_one_of_four_spread_instants_ends_the_same(
     undisturbed: dict[str, Any], tmp_path: Path, part: int
 ) -> None:

@@ -409,6 +409,7 @@ _TEXTS = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_every_page_speaks_chinese_and_says_so(sit: Callable[..., Page], desk: Desk) -> None:
     """English is heard where axe looks at the same pages."""
     page = sit(language="zh-hans")
