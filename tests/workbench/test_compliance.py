@@ -40,7 +40,7 @@ def home(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The customers of these tests have no sealed data; their points are shown by nothing."""
-    monkeypatch.setattr("anhuan.records.identity.masked", lambda _id: None)
+    monkeypatch.setattr("anhuan.records.identity.masked", lambda _id, **_known: None)
     monkeypatch.setattr("anhuan.records.identity.masked_names", lambda _ids: {})
 
 
@@ -215,9 +215,11 @@ def test_contacts_refusals_and_holds_stand_on_the_page_of_the_case(reader: Clien
     told = text(reader.get("/cases/C1/"))
     assert "Complaint stopped since 2026-11-20 23:00" in told
     assert "connected · conversation, demand understood" in told
-    assert "refused Quiet hours" in told
-    assert "Call begun, to: Cardholder (to collect)" in told
-    assert "Call from: Cardholder." in told
+    assert "Refusal Call · Cardholder" in told
+    assert "no collection of any kind takes place from 22:00 to 08:00" in told
+    chain = text(reader.get("/events/C1/"))
+    assert "Call begun, to: Cardholder (to collect)" in chain
+    assert "Call from: Cardholder." in chain
 
 
 def test_the_command_line_tells_them_too(at: Any) -> None:
