@@ -142,9 +142,8 @@ def sit(browser: Browser, desk: Open, witness: Witness) -> Iterator[Callable[...
 
 @pytest.fixture
 def lin(sit: Callable[..., Person]) -> Person:
-    """The collector, before her worklist."""
+    """The collector, before her worklist, on which her day begins."""
     lin = sit()
-    lin.press("g", "l")
     lin.page.wait_for_url("**/work/")
     return lin
 
