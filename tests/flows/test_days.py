@@ -65,6 +65,7 @@ class Person:
     keys: int = field(default=0)
 
     def press(self, *keys: str) -> None:
+        self.page.wait_for_load_state()  # no hand is quicker than the page's own scripts; this one would be
         for key in keys:
             self.page.keyboard.press(key)
             self.keys += 1
