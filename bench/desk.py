@@ -134,7 +134,9 @@ def served(home: Path, workers: int, at: datetime) -> Iterator[str]:
                     urllib.request.urlopen(f"{address}/login/", timeout=5).close()  # noqa: S310  our own site
                     break
                 except OSError:
-                    time.sleep(0.2)
+                    time.sleep(0.2)  # until it answers, two minutes at most
+            else:
+                raise Wrong(f"the site does not answer; see {home / 'site.log'}")
             yield address
         finally:
             site.terminate()

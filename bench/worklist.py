@@ -150,7 +150,7 @@ def _collect(
         told.append(("take_cpu_postgresql", _cpu_of(backend) - backend_cpu, by, ""))
         if item is None:
             break
-        time.sleep(chance.uniform(0, 2 * options.think))
+        time.sleep(chance.uniform(0, 2 * options.think))  # she works on it: `think` seconds on average
         now, what = time.perf_counter(), chance.random()
         if what < 0.5:
             name, answer = "done", worklist.done(item.pk, by=by, at=instant(), lease=item.lease)

@@ -104,11 +104,9 @@ def change_staff(
 def deactivate(username: str, *, at: datetime, by: str) -> Staff | Sentence:
     """Let somebody go: she may nothing from now on, and her sessions end. What she did stays signed with her name."""
     with transaction.atomic():
-        staff = _held(username)
+        staff = _another(username, by=by)
         if isinstance(staff, Sentence):
             return staff
-        if username == by:
-            return _own()
         if staff.is_active and _was_the_last(staff, staff.role):
             return _last()
         if staff.is_active:
@@ -120,11 +118,9 @@ def deactivate(username: str, *, at: datetime, by: str) -> Staff | Sentence:
 def reactivate(username: str, *, at: datetime, by: str) -> Staff | Sentence:
     """Take somebody in again who was let go."""
     with transaction.atomic():
-        staff = _held(username)
+        staff = _another(username, by=by)
         if isinstance(staff, Sentence):
             return staff
-        if username == by:
-            return _own()
         if not staff.is_active:
             _set_active(staff, to=True, at=at, by=by)
     return staff
@@ -140,11 +136,9 @@ def _set_active(staff: Staff, *, to: bool, at: datetime, by: str) -> None:
 def give_password(username: str, *, at: datetime, by: str) -> str | Sentence:
     """A temporary password for somebody who forgot hers, told this once; her sessions end. She must change it first of all."""
     with transaction.atomic():
-        staff = _held(username)
+        staff = _another(username, by=by)
         if isinstance(staff, Sentence):
             return staff
-        if username == by:
-            return _own()
         password = new_password()
         staff.set_password(password)
         staff.password_temporary = True
@@ -157,11 +151,9 @@ def give_password(username: str, *, at: datetime, by: str) -> str | Sentence:
 def reset_second_factor(username: str, *, at: datetime, by: str) -> Staff | Sentence:
     """Take away somebody's second factor, whose phone is lost: she sets up another at her next sign-in; her sessions end."""
     with transaction.atomic():
-        staff = _held(username)
+        staff = _another(username, by=by)
         if isinstance(staff, Sentence):
             return staff
-        if username == by:
-            return _own()
         sign_in.give_up(staff, at=at, by=by)
         sign_in.end_all(staff, at=at, by=by)
     return staff
@@ -229,6 +221,12 @@ def _held(username: str) -> Staff | Sentence:
     return Staff.objects.select_for_update(of=("self",)).select_related("team").filter(username=username).first() or _unknown(
         username
     )
+
+
+def _another(username: str, *, by: str) -> Staff | Sentence:
+    """Somebody else than whoever acts: nobody changes her own standing."""
+    staff = _held(username)
+    return _own() if isinstance(staff, Staff) and username == by else staff
 
 
 def _standing(staff: Staff, *, role: str, team: str, skills: Collection[str], speaks: Collection[str]) -> Sentence | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -292,14 +292,18 @@ def _seen(request: HttpRequest, rows: Sequence[Any]) -> list[Any]:
 @require_GET
 def dispute(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
     """One dispute: what is disputed, by when it is answered, its steps and papers, and what may be done next."""
-    return render(request, "workbench/dispute.html", _whole_dispute(request, _dispute(request, dispute_id)))
+    return render(request, "workbench/dispute.html", _whole_dispute(request, _one(request, Dispute, dispute_id)))
 
 
-def _dispute(request: HttpRequest, dispute_id: UUID) -> Dispute:
-    found = Dispute.objects.filter(pk=dispute_id).first()
+Matter = TypeVar("Matter", Dispute, Hardship)
+
+
+def _one(request: HttpRequest, kind: type[Matter], pk: UUID) -> Matter:
+    """One of a kind whose case the reader may see, read in clear and kept as such; one she may not see is none."""
+    found = kind.objects.filter(pk=pk).first()
     if found is None or not access.may_see_case(reader(request), found.customer_id):
         raise Http404
-    viewed(request, [found.customer_id], clear=True, reason="dispute")
+    viewed(request, [found.customer_id], clear=True, reason=kind.__name__.lower())
     return found
 
 
@@ -329,7 +333,7 @@ def _whole(request: HttpRequest, one: Any, subject_id: UUID) -> dict[str, Any]:
 def dispute_act(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
     """One step of a dispute: it as it then is, or what is against it."""
     _worker(request)
-    one = _dispute(request, dispute_id)
+    one = _one(request, Dispute, dispute_id)
     form, large = Reading.of(request), _too_large(request)
     step = _DISPUTE_STEPS.get(form.text("step"))
     if step is None and not large:
@@ -379,7 +383,7 @@ _DISPUTE_STEPS: Mapping[str, Callable[[HttpRequest, Dispute, Reading], Any]] = {
 def letter(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
     """The answer as PDF with name and address, to be printed and posted; the look at both is kept."""
     _worker(request)
-    one = _dispute(request, dispute_id)
+    one = _one(request, Dispute, dispute_id)
     try:
         made = verification.pdf(one)
     except NoFace as absent:
@@ -396,15 +400,7 @@ def letter(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
 @require_GET
 def hardship(request: HttpRequest, hardship_id: UUID) -> HttpResponse:
     """One hardship: its steps and papers, when it is looked at again, and what may be done next."""
-    return render(request, "workbench/hardship.html", _whole_hardship(request, _hardship(request, hardship_id)))
-
-
-def _hardship(request: HttpRequest, hardship_id: UUID) -> Hardship:
-    found = Hardship.objects.filter(pk=hardship_id).first()
-    if found is None or not access.may_see_case(reader(request), found.customer_id):
-        raise Http404
-    viewed(request, [found.customer_id], clear=True, reason="hardship")
-    return found
+    return render(request, "workbench/hardship.html", _whole_hardship(request, _one(request, Hardship, hardship_id)))
 
 
 def _whole_hardship(request: HttpRequest, one: Hardship) -> dict[str, Any]:
@@ -420,7 +416,7 @@ def _whole_hardship(request: HttpRequest, one: Hardship) -> dict[str, Any]:
 def hardship_act(request: HttpRequest, hardship_id: UUID) -> HttpResponse:
     """One step of a hardship: it as it then is, or what is against it."""
     _worker(request)
-    one = _hardship(request, hardship_id)
+    one = _one(request, Hardship, hardship_id)
     form, large = Reading.of(request), _too_large(request)
     step = _HARDSHIP_STEPS.get(form.text("step"))
     if step is None and not large:
