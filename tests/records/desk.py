@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -64,7 +65,7 @@ REFUSED = rule("refused", RuleTopic.THIRD_PARTY, SealedByRefusal())
 
 def law(*rules: Rule) -> Law:
     chosen = rules or (TALKS, TRIES, NIGHT, *HOLDS, SEALED, REFUSED)
-    return Law(packs=("test",), as_of=date(2026, 11, 20), rules=chosen, fingerprint=f"{len(chosen):064x}")
+    return Law(packs=("test",), as_of=date(2026, 11, 20), rules=chosen, fingerprint=sha256(repr(chosen).encode()).hexdigest())
 
 
 LAW = law()
