@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -28,10 +27,10 @@ from anhuan.acts import worklist as acts
 from anhuan.records import access, conduct, supervision
 from anhuan.records.staff import Right, Staff, Team
 from anhuan.records.supervision import MEASURES, MONEY, Day
-from anhuan.records.worklist import Depth
 from anhuan.workbench.compliance import csv_response, day_of
+from anhuan.workbench.counting import FRESH_SECONDS, Figures, figures
 from anhuan.workbench.frame import page, reader
-from anhuan.workbench.worklist import COUNTED_SECONDS, counted, counted_at, workers_only
+from anhuan.workbench.worklist import counted, depth, workers_only
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
@@ -115,17 +114,18 @@ def wall(request: HttpRequest) -> HttpResponse:
     people = asked.people()
     lines = _lines(people, now, on)
     lying, titles = counted(now), acts.house_queues()
-    names = [name for name in [*titles, *(each for each in lying if each not in titles)] if asked.queue in ("", name)]
-    refused, refused_at = _refusals(on, now)
+    others = [name for name in lying.value if name not in titles] if lying else []
+    told = _refusals(on, now)
+    refused = told.value if told else []
     context = {
         "now": now, "on": on.date, "asked": asked, "query": asked.query(), "lines": lines, "all": _sum(lines),
         "states": [(state, sum(line.doing["state"] == state for line in lines)) for state in STATES],
-        "queues": [(name, _title(name), lying.get(name, Depth(name))) for name in names], "queues_at": counted_at() or now,
-        "rules": refused[:RULES], "rules_more": max(0, len(refused) - RULES), "rules_at": refused_at,
-        "refused": sum(row["number"] for row in refused), "waiting": supervision.waiting(on, ahead=AHEAD),
+        "queues": [(name, _title(name), depth(lying, name)) for name in [*titles, *others] if asked.queue in ("", name)],
+        "queues_at": lying and lying.at, "rules": refused[:RULES], "rules_more": max(0, len(refused) - RULES), "rules_at": told and told.at,
+        "refused": sum(row["number"] for row in refused) if told else None, "waiting": supervision.waiting(on, ahead=AHEAD),
         "teams": Team.objects.order_by("name"), "titles": [(name, _title(name)) for name in titles],
         "lists": {measure: reverse("wall_rows", args=[measure]) for measure in MEASURES},
-        "big": "big" in request.GET, "seconds": COUNTED_SECONDS,
+        "big": "big" in request.GET, "seconds": FRESH_SECONDS,
     }  # fmt: skip
     part = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     return render(request, "workbench/_wall.html" if part else "workbench/wall.html", context)
@@ -163,13 +163,9 @@ def _title(name: str) -> str:
     return told.title(get_language() or "") if told else name
 
 
-def _refusals(on: Day, now: datetime) -> tuple[list[conduct.Row], datetime]:
+def _refusals(on: Day, now: datetime) -> Figures[list[conduct.Row]] | None:
     """What the gate refused today by rule, in the whole house, machines included; a few seconds old."""
-    kept: tuple[list[conduct.Row], datetime] | None = cache.get(f"wall-refusals:{on.date}")
-    if kept is None:
-        kept = conduct.refusals_by_rule(on.start, on.end), now
-        cache.set(f"wall-refusals:{on.date}", kept, timeout=COUNTED_SECONDS)
-    return kept
+    return figures(f"refusals:{on.date}", lambda: conduct.refusals_by_rule(on.start, on.end), table="records_refusal", at=now)
 
 
 # --- the lists behind its numbers ---------------------------------------------------------------------------------

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from time import perf_counter
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -38,13 +36,12 @@ from anhuan.records.staff import Right
 from anhuan.records.worklist import Depth, WorkItem, agenda, depths, held_by, item_of, shares
 from anhuan.rulebook.queues import Queue, QueuesRefused
 from anhuan.workbench import gate, strategy, work_words
+from anhuan.workbench.counting import Figures, figures
 from anhuan.workbench.frame import business_date, page, reader, viewed
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
 
-COUNTED_SECONDS = 15
-"""How old the figures of a page may be; or a hundred times as long as counting took, where that is more."""
 MORNING = time(10)
 FOLLOW_UPS = ("call_back", "check_payment", "promise_due", "documents", "try_again", "other")
 TRANSFERS = ("hardship", "dispute", "needs_plan", "complaint", "language", "authority", "other")
@@ -75,21 +72,30 @@ def workers_only(view: View[Arguments]) -> View[Arguments]:
     return page(guarded)
 
 
-def counted(at: datetime) -> Mapping[str, Depth]:
+@dataclass(frozen=True)
+class NotCounted:
+    """A queue of which it is not known yet how much lies there."""
+
+    queue: str
+    ready: None = None
+    waiting: None = None
+    held: None = None
+    due: None = None
+    overdue: None = None
+    assigned: None = None
+    open: None = None
+    oldest: None = None
+    oldest_follow_up: None = None
+
+
+def counted(at: datetime) -> Figures[Mapping[str, Depth]] | None:
     """How much lies in each queue, a little while ago at most: counting a million cases takes longer than handing one out."""
-    kept: Mapping[str, Depth] | None = cache.get("work-depths")
-    if kept is None:
-        begun = perf_counter()
-        kept = depths(at)
-        keep = max(COUNTED_SECONDS, int(100 * (perf_counter() - begun)))
-        cache.set_many({"work-depths": kept, "work-depths-at": at}, timeout=keep)
-    return kept
+    return figures("work-depths", lambda: depths(at), table="records_workitem", at=at)
 
 
-def counted_at() -> datetime | None:
-    """When that was."""
-    at: datetime | None = cache.get("work-depths-at")
-    return at
+def depth(lying: Figures[Mapping[str, Depth]] | None, name: str) -> Depth | NotCounted:
+    """A queue of it; nothing lies in one that was not found."""
+    return NotCounted(name) if lying is None else lying.value.get(name, Depth(name))
 
 
 # --- her own ------------------------------------------------------------------------------------------------------
@@ -100,7 +106,7 @@ class Line:
     """A queue she serves: how much lies there, and how many she took today."""
 
     queue: Queue
-    depth: Depth
+    depth: Depth | NotCounted
     taken: int
 
     @property
@@ -119,7 +125,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     dated = agenda(staff.get_username(), until=midnight)
     taken = {share.queue: share.taken for share in shares(day) if share.username == staff.get_username()}
     lying = counted(now)
-    lines = [Line(queue, lying.get(name, Depth(name)), taken.get(name, 0)) for name, queue in acts.serves(staff).items()]
+    lines = [Line(queue, depth(lying, name), taken.get(name, 0)) for name, queue in acts.serves(staff).items()]
     shown = [item.customer_id for item in (*dated, *([held] if held else []))]
     names = identity.masked_names(shown)
     if shown:
@@ -128,7 +134,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "now": now, "held": held, "held_name": names.get(held.pk, "") if held else "", "lines": lines,
         "agenda": [(item, names.get(item.pk, ""), item.overdue(now)) for item in dated],
         "late": sum(item.overdue(now) for item in dated), "taken": sum(taken.values()),
-        "ready": sum(line.depth.ready for line in lines), "supervises": staff.may(Right.SUPERVISE),
+        "ready": sum(line.depth.ready or 0 for line in lines) if lying else None, "lying_at": lying and lying.at,
+        "supervises": staff.may(Right.SUPERVISE),
     }  # fmt: skip
     return render(request, "workbench/worklist.html", context)
 

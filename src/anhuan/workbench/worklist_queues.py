@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
@@ -29,7 +29,7 @@ from anhuan.portfolio.feed import Sentence
 from anhuan.records.staff import Right, Staff, roles_that_may
 from anhuan.records.worklist import Depth, Reassignment, WorkItem, shares
 from anhuan.workbench.frame import reader
-from anhuan.workbench.worklist import counted, workers_only
+from anhuan.workbench.worklist import NotCounted, counted, depth, workers_only
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Concatenate[HttpRequest, Arguments], HttpResponseBase]
@@ -95,14 +95,14 @@ def queues(request: HttpRequest) -> HttpResponse:
     start = _start(request.GET.get("from", ""))
     items = list(acts.in_order(found)[start : start + SHOWN + 1])
     lying, told = counted(now), acts.house_queues()
-    names = [*told, *(name for name in lying if name not in told)]
+    names = [*told, *(name for name in (lying.value if lying else ()) if name not in told)]
     held = acts.found(acts.WorkFilter(kind="held"), at=now).order_by("leased_at")
     context = {
         "number": found[: COUNTED + 1].count(), "counted": COUNTED, "start": start, "last": start + len(items[:SHOWN]),
         "before": max(0, start - SHOWN) if start else None, "after": start + SHOWN if len(items) > SHOWN else None,
         "now": now, "asked": narrowed, "query": query, "items": items[:SHOWN], "narrowed": narrowed != acts.WorkFilter(),
-        "depths": [(name, _title(name), lying.get(name, Depth(name))) for name in names],
-        "all": Depth("", *(sum(getattr(depth, field) for depth in lying.values()) for field in _SUMS)),
+        "depths": [(name, _title(name), depth(lying, name)) for name in names], "depths_at": lying and lying.at,
+        "all": _sum(lying.value.values()) if lying else NotCounted(""),
         "held": held[:200], "people": people(), "person": request.GET.get("person", ""), "kinds": acts.KINDS,
         "least": request.GET.get("least", "")[:15], "queues": [(name, _title(name)) for name in told],
         "shares": _shares(now), "moves": [(move, len(move.moved)) for move in Reassignment.objects.order_by("-at")[:MOVES]],
@@ -116,6 +116,10 @@ def _start(text: str) -> int:
 
 
 _SUMS = ("ready", "waiting", "held", "due", "overdue", "assigned")
+
+
+def _sum(depths: Collection[Depth]) -> Depth:
+    return Depth("", *(sum(getattr(each, field) for each in depths) for field in _SUMS))
 
 
 def _title(name: str) -> str:

@@ -12,7 +12,10 @@
 
   // Counted by this browser's own clock from when the figures came, so that a clock set wrong does no harm.
   let came = performance.now();
-  wall.addEventListener("htmx:afterSwap", () => { came = performance.now(); });
+  // What is counted for the first time is there soon.
+  const soon = () => { if (wall.querySelector("[data-soon]")) window.setTimeout(again, 2000); };
+  wall.addEventListener("htmx:afterSwap", () => { came = performance.now(); soon(); });
+  soon();
   window.setInterval(() => {
     const late = wall.querySelector(".wall-late");
     if (!late) return;
