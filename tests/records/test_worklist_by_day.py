@@ -15,7 +15,8 @@ from anhuan.acts import hold, law, payment_import, payment_posting, worklist
 from anhuan.acts import promise as promises
 from anhuan.acts.payment_import import Notice
 from anhuan.core.vocabulary import HoldKind
-from anhuan.records.case import Case
+from anhuan.records.account import Account
+from anhuan.records.case import Case, CaseFigures
 from anhuan.records.payment import Posting
 from anhuan.records.staff import Staff
 from anhuan.records.worklist import WorkItem
@@ -81,6 +82,45 @@ def test_a_promise_judged_broken_comes_before_everything_else_at_once_and_goes_b
     told("P1")
     judged(3)
     assert (item().reason, item().rank) == ("proposal", before)
+
+
+def test_a_case_never_laid_out_comes_onto_the_worklist_at_once_by_a_broken_promise_and_goes_when_it_was_kept_after_all() -> (
+    None
+):
+    promised()
+    WorkItem.objects.filter(pk="C1").delete()
+    judged(3)
+    assert (item().state, item().reason, item().queue, item().by_hand) == ("open", "promise_broken", "desk", False)
+    assert worklist.take("wang", at=MORNING + 3 * DAY).customer_id == "C1"  # type: ignore[union-attr]
+    assert worklist.release("C1", why="other", by="wang", at=MORNING + 3 * DAY).state == "open"  # type: ignore[union-attr]
+    Account.objects.filter(pk="A-C1").update(past_due_amount_minor=9_000)  # more is overdue than what she promised
+    told("P1")
+    judged(3)
+    assert stands() == ("withdrawn", "not_wanted")
+    taken_back("P1")
+    judged(3)
+    assert (stands(), item().reason) == (("open", ""), "promise_broken")
+
+
+@pytest.mark.parametrize("why", ["closed", "placed_out", "held", "no_case"])
+def test_a_broken_promise_brings_no_case_that_may_not_be_worked_on(why: str) -> None:
+    promised()
+    WorkItem.objects.filter(pk="C1").delete()
+    if why == "held":
+        hold.place("C1", HoldKind.COMPLAINT, law=law.in_force(MORNING), at=MORNING, by=BY)
+    elif why == "placed_out":
+        numbers = {
+            field.attname: 0
+            for field in CaseFigures._meta.concrete_fields
+            if field.get_internal_type().endswith("IntegerField")
+        }
+        CaseFigures.objects.create(case_id="C1", placed_with="agency_1", **numbers)
+    elif why == "closed":
+        Case.objects.filter(pk="C1").update(status="closed")
+    else:
+        Case.objects.filter(pk="C1").delete()
+    judged(3)
+    assert not WorkItem.objects.filter(pk="C1").exists()
 
 
 @pytest.mark.parametrize("ended", ["done", "not_wanted", "held", "placed_out"])
