@@ -1,7 +1,8 @@
 """What a day changes of what the night laid out: a promise judged broken goes before everything else, a case that has paid goes.
 
-Knows where a judgement and a payment lead on the worklist, and back again; a case that never lay there comes by a broken promise, too. Runs in the transaction that judges or posts, set by set,
-and asks nothing of a case that is not among those named. The next night says anew what is wanted.
+Knows where a judgement and a payment lead on the worklist, and back again; a case that never lay there comes by a broken promise, too.
+Runs in the transaction that judges or posts, set by set, and asks nothing of a case that is not among those named. The next night says
+anew what is wanted.
 """
 
 # ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
