@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,9 +14,24 @@ from django.db import IntegrityError, transaction
 from tests.records import desk
 from tests.records.desk import LAW, MORNING
 
-from anhuan.acts import consent, dispatch, dispute, evidence, hardship, matter, note, verification, wording
+from anhuan.acts import (
+    consent,
+    dispatch,
+    dispute,
+    evidence,
+    hardship,
+    matter,
+    note,
+    outbox,
+    receipts,
+    sending,
+    verification,
+    wording,
+)
+from anhuan.acts import law as laws
 from anhuan.acts.evidence import Paper
-from anhuan.acts.verification import Answered, Words
+from anhuan.acts.verification import Words
+from anhuan.channels.transport import Delivery, Receipt
 from anhuan.core.judgements.complaint import Handling
 from anhuan.core.judgements.dispute import answer_deadline, hold_of
 from anhuan.core.vocabulary import Covers, HoldKind, Purpose
@@ -29,6 +44,7 @@ from anhuan.records.hardship import Hardship
 from anhuan.records.hold import Hold
 from anhuan.records.identity import Said
 from anhuan.records.note import Note
+from anhuan.records.outbox import Campaign, OutboxItem
 from anhuan.records.staff import Staff
 from anhuan.records.worklist import WorkItem
 from anhuan.rulebook import judging, letters
@@ -255,24 +271,63 @@ def at_home() -> None:
         assert not isinstance(live, list), live
 
 
-def test_the_answer_goes_through_the_door_to_respond_and_is_kept_as_it_was_said() -> None:
+def carried(at: datetime, delivery: Delivery = Delivery.TAKEN, **told: Any) -> list[str]:
+    """A sender takes what is due, and the print house says this of it; what it was given to print."""
+    printed = []
+    for campaign in Campaign.objects.all():
+        batch = sending.begin(campaign.pk, worker=1, law=laws.in_force(at), at=at, by="system:sender")
+        printed += [f"{each.message.to} {each.message.subject} {each.message.text}" for each in batch.ready]
+        heard = [Receipt(each.permit.attempt.id, delivery, "spooled", references=("L1",), **told) for each in batch.ready]
+        receipts.settle(heard, at=at)
+    return printed
+
+
+def test_the_answer_leaves_by_the_outbox_through_the_door_to_respond_and_only_then_is_the_dispute_answered() -> None:
     at_home()
     one = registered(disputed_minor=30_000)
     words = Words("账单金额", "经核对流水，账单无误", "维持原账单")
     assert codes(verification.send(one.dispute_id, words, lang="zh", at=MORNING, by="lin")) == {"out_of_turn"}
     decided(one, "rejected")
-    sent = verification.send(one.dispute_id, words, lang="zh", at=MORNING + 2 * DAY, by="lin")
-    assert isinstance(sent, Answered), sent
-    contact = Contact.objects.get(pk=sent.contact_id)
+    later = MORNING + 2 * DAY
+    sent = verification.send(one.dispute_id, words, lang="zh", at=later, by="lin")
+    assert isinstance(sent, OutboxItem), sent
+    assert Dispute.objects.get().answered_at is None
+    assert codes(verification.send(one.dispute_id, words, lang="zh", at=later, by="lin")) == {"answer_under_way"}
+    assert outbox.withdraw(["C1"], code="paid", at=later) == 0, "a payment does not take an answer back"
+    (printed,) = carried(later)
+    for words_ in ("示例路2号", "李明", "300.00", "经核对流水，账单无误", "维持原账单", "2026"):
+        assert words_ in printed
+    contact = Contact.objects.get()
     assert (contact.channel, contact.purpose, contact.state, contact.debts) == ("letter", "respond", "completed", ["A2"])
-    assert sent.dispute.state == "closed"
-    text = matter.steps_of(one.dispute_id)[-1][1]["text"]
-    for words_ in ("李明", "300.00", "经核对流水，账单无误", "维持原账单", "2026"):
-        assert words_ in text
+    answered = Dispute.objects.get()
+    assert (answered.state, answered.answered_in) == ("closed", contact.contact_id)
+    assert printed.endswith(matter.steps_of(one.dispute_id)[-1][1]["text"].partition("\n\n")[2])
     assert codes(verification.send(one.dispute_id, words, lang="zh", at=MORNING + 3 * DAY, by="lin")) == {"answered_already"}
-    paper = verification.pdf(Dispute.objects.get())
+    paper = verification.pdf(answered)
     assert isinstance(paper, bytes)
     assert paper.startswith(b"%PDF-")
+
+
+def test_a_letter_that_did_not_leave_answers_nothing_and_may_be_sent_again() -> None:
+    at_home()
+    one = decided(registered(), "rejected")
+    words, later = Words("账单金额", "账单无误", "维持原账单"), MORNING + 2 * DAY
+    assert isinstance(verification.send(one.dispute_id, words, lang="zh", at=later, by="lin"), OutboxItem)
+    carried(later, Delivery.FAILED, nothing_left=True, permanent=True)
+    assert (Dispute.objects.get().answered_at, verification.may_answer(Dispute.objects.get())) == (None, True)
+    assert isinstance(verification.send(one.dispute_id, words, lang="zh", at=later, by="lin"), OutboxItem)
+    assert len(carried(later)) == 1
+    assert Dispute.objects.get().state == "closed"
+
+
+def test_a_dispute_opened_again_takes_its_letter_back() -> None:
+    at_home()
+    one = decided(registered(), "rejected")
+    later = MORNING + 2 * DAY
+    assert isinstance(verification.send(one.dispute_id, Words("a", "b", "c"), lang="zh", at=later, by="lin"), OutboxItem)
+    assert not isinstance(dispute.reopen(one.dispute_id, statement="新材料", at=later, by="lin"), list)
+    assert carried(later) == []
+    assert OutboxItem.objects.get().code == "reopened"
 
 
 def test_without_a_wording_in_force_nothing_is_answered_and_the_hold_stands(mobile: UUID) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from django.utils import timezone
 
 from anhuan.acts import evidence as papers
-from anhuan.acts import hold, law, matter, policy, worklist
+from anhuan.acts import hold, law, matter, outbox, policy, worklist
 from anhuan.acts.customer import Held, held
 from anhuan.acts.evidence import Paper
 from anhuan.acts.matter import fault
@@ -197,6 +197,7 @@ def reopen(dispute_id: UUID, *, statement: str, evidence: Sequence[Paper] = (), 
             faults.append(fault("state", "out_of_turn"))
         if faults:
             return faults
+        outbox.take_back(one.customer_id, f"dispute:{dispute_id}:", code="reopened", at=customer.at)
         before, one.state, one.outcome = one.outcome, DisputeState.OPEN, ""
         one.round, one.round_at, one.round_by = one.round + 1, customer.at, by
         one.decided_at = one.answered_at = one.answered_in = one.corrected_at = one.closed_at = None

@@ -54,6 +54,8 @@ _SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "prolonged_already": ("期限已延至最长。", "It is prolonged as far as it may be."),
         "no_period": ("该类异议没有可延长的法定期限。", "The law gives this kind of dispute no period that could be prolonged."),
         "answered_already": ("已经答复。", "It is answered already."),
+        "answer_under_way": ("答复信已在待发中。", "An answer is in the outbox already."),
+        "answers_stopped": ("今日的答复信已被停发，请明日再试。", "Answers were stopped for today; put it there again tomorrow."),
         "not_corrected": ("须先由银行更正账目。", "The bank has to correct the account first."),
     }
 )  # fmt: skip

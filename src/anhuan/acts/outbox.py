@@ -1,4 +1,4 @@
-"""The acts on the outbox: a night fills it, a person stops a campaign, a payment stops what asks for it.
+"""The acts on the outbox: a night fills it, a person answers by it and stops a campaign, a payment stops what asks for it.
 
 Knows which proposals machines carry out, when one may leave, and that a newer night decides anew. Does not send: `acts.sending`
 does, and asks the gate again when it does.
@@ -6,18 +6,19 @@ does, and asks the gate again when it does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
 from procrastinate.types import JSONValue
 
 from anhuan.acts.desk import CARRIED, ROBOTS
-from anhuan.core.vocabulary import Channel
-from anhuan.records import events
+from anhuan.core.vocabulary import Channel, Purpose
+from anhuan.records import events, identity
 from anhuan.records.night import Night
 from anhuan.records.outbox import Campaign, ItemState, OutboxItem
 
@@ -71,12 +72,12 @@ def schedule(night: Night, *, at: datetime) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE records_outboxitem i SET state = 'stopped', code = 'superseded', changed_at = %(at)s FROM records_campaign c"
-            " WHERE c.campaign_id = i.campaign_id AND i.state = 'waiting' AND c.business_date < %(day)s",
+            " WHERE c.campaign_id = i.campaign_id AND i.state = 'waiting' AND i.purpose = '' AND c.business_date < %(day)s",
             asked,
         )
         cursor.execute(
             "DELETE FROM records_outboxitem i USING records_campaign c WHERE c.campaign_id = i.campaign_id"
-            " AND c.business_date = %(day)s AND i.state = 'waiting' AND i.tries = 0",
+            " AND c.business_date = %(day)s AND i.state = 'waiting' AND i.purpose = '' AND i.tries = 0",
             asked,
         )
         cursor.execute(_CAMPAIGNS, asked)
@@ -117,6 +118,48 @@ def _defer(campaign_id: UUID, number: int, *, not_before: datetime, at: datetime
     job.batch_defer(*([told] * number))
 
 
+# --- what a person sends ------------------------------------------------------------------------------------------
+
+TEAM = "desk"
+
+
+def put(
+    customer_id: str,
+    *,
+    channel: Channel,
+    wording: str,
+    attempt_id: str,
+    debts: Iterable[str],
+    said: Mapping[str, Any],
+    at: datetime,
+) -> OutboxItem | None:
+    """A message that somebody has worded in a wording of the bank, to respond, with the job that sends it; None where a person has
+    stopped all of these today. Runs in the caller's transaction, whose event says so.
+
+    `said` holds its `subject`, `text`, `lang` and `details`, and is sealed. No night and no payment takes it back: it answers her.
+    """
+    campaign, _ = Campaign.objects.get_or_create(
+        business_date=timezone.localtime(at).date(), channel=channel.value, wording=wording, team=TEAM,
+        defaults={"campaign_id": uuid4(), "begins_at": at, "made_at": at, "stopped_by": "", "stop_reason": ""},
+    )  # fmt: skip
+    if campaign.stopped_at is not None:
+        return None
+    item = OutboxItem.objects.create(
+        item_id=uuid4(), campaign=campaign, customer_id=customer_id, attempt_id=attempt_id, purpose=Purpose.RESPOND, debts=sorted(debts),
+        state=ItemState.WAITING, not_before=at, changed_at=at,
+    )  # fmt: skip
+    [sealed] = identity.seal_said({item.item_id: dict(said)})
+    sealed.save(force_insert=True)
+    _defer(campaign.campaign_id, 1, not_before=at, at=at)
+    return item
+
+
+def take_back(customer_id: str, prefix: str, *, code: str, at: datetime) -> int:
+    """What somebody put here for her under attempts of this prefix, and has not left, does not leave; how many that are."""
+    waiting = OutboxItem.objects.filter(customer_id=customer_id, state=ItemState.WAITING, attempt_id__startswith=prefix)
+    return waiting.update(state=ItemState.STOPPED, code=code, changed_at=at)
+
+
 # --- stopping -----------------------------------------------------------------------------------------------------
 
 
@@ -142,9 +185,9 @@ def stop(campaign_id: UUID, *, reason: str, at: datetime, by: str) -> int:
 def withdraw(customers: Collection[str], *, code: str, at: datetime, channels: Iterable[Channel] | None = None) -> int:
     """What waits for these customers does not leave, because of `code` (such as `paid`); how many messages that are.
 
-    Runs in the caller's transaction, whose event says why.
+    Runs in the caller's transaction, whose event says why. What answers her leaves all the same.
     """
-    waiting = OutboxItem.objects.filter(customer_id__in=customers, state=ItemState.WAITING)
+    waiting = OutboxItem.objects.filter(customer_id__in=customers, state=ItemState.WAITING, purpose="")
     if channels is not None:
         waiting = waiting.filter(campaign__channel__in=[channel.value for channel in channels])
     changed: dict[str, Any] = {"state": ItemState.STOPPED, "code": code, "changed_at": at}

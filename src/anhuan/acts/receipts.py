@@ -19,13 +19,13 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, connection, transaction
 
-from anhuan.acts import consent, dispatch, outbox
+from anhuan.acts import consent, dispatch, outbox, verification
 from anhuan.channels.email.bounces import Bounce, Kind
 from anhuan.channels.transport import Call, Delivery, Inbound
 from anhuan.channels.transport import Receipt as Heard
 from anhuan.channels.voice.script import MEANS
 from anhuan.core.facts import MAIN_POINT
-from anhuan.core.vocabulary import Channel, LineResult, Party
+from anhuan.core.vocabulary import Channel, LineResult, Party, Purpose
 from anhuan.records import identity
 from anhuan.records.circumstance import PointFinding, PointFindingKind
 from anhuan.records.consent import OptOut
@@ -73,6 +73,7 @@ def _is_plain(item: OutboxItem, heard: Heard) -> bool:
     first = item.state in {ItemState.STARTED, ItemState.UNKNOWN}
     return (
         heard.call is None
+        and item.purpose == ""
         and heard.delivery in _PLAIN
         and (first or (item.state == ItemState.SENT and heard.delivery is Delivery.DELIVERED))
     )
@@ -151,6 +152,8 @@ def _settle(item: OutboxItem, heard: Heard, *, at: datetime, by: str) -> None:
     item.state, item.code, item.worker, item.changed_at = state, heard.code[:80], None, at
     item.parts = max(item.parts, heard.parts)
     item.save(update_fields=["state", "code", "worker", "changed_at", "parts", "tries", "not_before", "contact_id"])
+    if item.purpose == Purpose.RESPOND and item.state in {ItemState.SENT, ItemState.DELIVERED}:
+        verification.left(item, at=at, by=by)
 
 
 def _place(state: str) -> int:

@@ -6,7 +6,7 @@ Knows the values wordings ask for, where they stand in the records, and which la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -185,6 +185,20 @@ class Speaker:
             return filled
         said = letters.attributes(filled.wording) | {"purpose": filled.wording.purpose}
         return Draft(replace(attempt, **said), _message(filled, identity.open_point(point, ring=self.ring).value, about))
+
+    def answer(self, debts: Sequence[str], said: Mapping[str, Any], known: Known) -> Draft | Fault:
+        """What somebody has worded already, in a wording that is in force still; or why it cannot be sent."""
+        version = next(iter(self.wordings.get(said["lang"], ())), None)
+        if version is None:
+            return _UNSAID["no_wording"]
+        attempt = proposal.as_attempt(self.campaign.channel, debts, debts[0], known.facts, avoid=self.avoid)
+        point = self.points.get(attempt.point)
+        if point is None:
+            return _UNSAID["no_address"]
+        to = identity.open_point(point, ring=self.ring).value
+        attributes = letters.attributes(version.wording) | {"purpose": version.wording.purpose}
+        message = Message(to=to, text=said["text"], lang=said["lang"], subject=said["subject"], details=said["details"])
+        return Draft(replace(attempt, **attributes), message)
 
     def _filled(self, reads: str, about: About) -> letters.Filled | Fault:
         """The wording in force, in her language if it stands in that, else in another."""

@@ -181,7 +181,7 @@ _SILENT = timedelta(minutes=10)
 # --- a batch through the door -------------------------------------------------------------------------------------
 
 _TAKE = """
-SELECT item_id, customer_id, attempt_id, tries FROM records_outboxitem
+SELECT item_id, customer_id, attempt_id, tries, purpose, debts FROM records_outboxitem
 WHERE campaign_id = %s AND state = 'waiting' AND not_before <= %s
 ORDER BY not_before, item_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
@@ -198,6 +198,8 @@ class _Taken:
     item_id: UUID
     customer_id: str
     attempt_id: str
+    worded: bool
+    debts: tuple[str, ...]
 
 
 def begin(campaign_id: UUID, *, worker: int, law: Law, at: datetime, by: str, size: int = BATCH) -> Batch:
@@ -212,10 +214,13 @@ def begin(campaign_id: UUID, *, worker: int, law: Law, at: datetime, by: str, si
         if goes_on is None or not goes_on[0]:
             return Batch(0, [])
         cursor.execute(_TAKE, [campaign_id, at, size])
-        taken = [
-            _Taken(item_id, customer_id, f"{attempt_id}:{tries}" if tries else attempt_id)
-            for item_id, customer_id, attempt_id, tries in cursor.fetchall()
+        found = [
+            _Taken(item_id, customer_id, f"{attempt_id}:{tries}" if tries else attempt_id, purpose != "", tuple(debts))
+            for item_id, customer_id, attempt_id, tries, purpose, debts in cursor.fetchall()
         ]
+        taken = list(
+            {item.customer_id: item for item in reversed(found)}.values()
+        )  # of two to one person the later one waits its turn
         if not taken:
             return Batch(0, [])
         ready, marks = _through_the_door(Campaign.objects.get(pk=campaign_id), taken, law=law, at=at, by=by)
@@ -232,9 +237,11 @@ def _through_the_door(
     taken = sorted(taken, key=lambda item: item.customer_id)
     speaker = saying.speaker(campaign, [item.customer_id for item in taken], law=law, at=at)
     messages: dict[str, Message] = {}
+    worded = identity.said([item.item_id for item in taken if item.worded])
 
     def attempted(item: _Taken, known: Known) -> Attempt | Unfit:
-        draft = speaker.draft(item.customer_id, known)
+        said = worded.get(item.item_id)
+        draft = speaker.answer(item.debts, said, known) if said else speaker.draft(item.customer_id, known)
         if isinstance(draft, Fault):
             return Unfit([draft])
         messages[item.customer_id] = draft.message

@@ -1,7 +1,7 @@
-"""The answer to a dispute as a letter: filled in the bank's own wording, through the door to respond, set on paper, and kept.
+"""The answer to a dispute as a letter: filled in the bank's own wording and put into the outbox, from where it goes through the door.
 
-Knows which values the wording takes and where they stand. The gate is asked like of any contact; what was said is sealed with the step of
-the dispute. The desk prints and posts the paper, as it dials by hand; nothing here moves bytes.
+Knows which values the wording takes and where they stand, and that a dispute is answered when its letter has left, not before. Does not
+know how a letter leaves: the gate is asked of it when it does, like of any message (`acts.sending`).
 """
 
 from __future__ import annotations
@@ -10,33 +10,29 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
-from anhuan.acts import dispatch, dispute, law, matter, paper, proposal, wording
-from anhuan.acts.dispatch import Refused, Started, Unfit
+from anhuan.acts import dispatch, dispute, law, matter, outbox, paper, proposal, wording
+from anhuan.acts.customer import held
+from anhuan.acts.dispatch import Refused, Unfit
 from anhuan.acts.matter import fault
 from anhuan.channels.letter.press import Press
 from anhuan.channels.letter.sheet import Letter, letter_id
 from anhuan.core.facts import Attempt
+from anhuan.core.gate import Refusal
 from anhuan.core.vocabulary import Channel, Purpose
 from anhuan.records import facts, identity
 from anhuan.records.account import Account
 from anhuan.records.attempt import Fault
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.dispute import Dispute, DisputeState
+from anhuan.records.outbox import ItemState, OutboxItem
 from anhuan.rulebook import letters
 from anhuan.rulebook.letters import Amount, Filled
 
 WORDING = "verification_reply"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """The answer as it was sent: the dispute as it then stands, and the contact."""
-
-    dispute: Dispute
-    contact_id: UUID
+_NEVER_LEFT = frozenset({ItemState.REFUSED, ItemState.UNFIT, ItemState.FAILED, ItemState.STOPPED})
+"""An answer that ended so did not leave, and another may be sent."""
 
 
 @dataclass(frozen=True)
@@ -48,48 +44,79 @@ class Words:
     result: str = field(repr=False)
 
 
-class _Undo(Exception):
-    """The letter may not go, or its step cannot be taken: nothing of it stays."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__()
-        self.faults = faults
-
-
-def send(dispute_id: UUID, words: Words, *, lang: str, at: datetime, by: str) -> Answered | Refused | list[Fault]:
-    """Answer a dispute that is decided, by letter to respond; a refusal of the gate, or why it cannot go."""
-    one = Dispute.objects.filter(pk=dispute_id).first()
-    if one is None:
+def send(dispute_id: UUID, words: Words, *, lang: str, at: datetime, by: str) -> OutboxItem | Refused | list[Fault]:
+    """Put the answer to a decided dispute into the outbox, a letter to respond; the gate's refusal as it is now, or why it cannot go."""
+    known = Dispute.objects.filter(pk=dispute_id).only("customer_id").first()
+    if known is None:
         return [fault("dispute", "dispute_unknown")]
-    if one.state != DisputeState.DECIDED or one.answered_at is not None:
-        return [fault("state", "answered_already" if one.answered_at else "out_of_turn")]
-    said = filled(one, words, lang=lang, on=timezone.localtime(at).date())
-    if isinstance(said, list):
-        return said
-    in_force = law.in_force(at)
-    attempt = _attempt(one, said, at=at)
-    try:
-        with transaction.atomic():
-            answer = dispatch.start(one.customer_id, attempt, law=in_force, at=at, by=by)
-            if isinstance(answer, Refused):
-                return answer
-            if isinstance(answer, Unfit):
-                return answer.faults
-            return _keep(one, said, answer, at=at, by=by)
-    except _Undo as undone:
-        return undone.faults
+    with held(known.customer_id, at=at, by=by) as customer:
+        one = Dispute.objects.get(pk=dispute_id)
+        if one.state != DisputeState.DECIDED or one.answered_at is not None:
+            return [fault("state", "answered_already" if one.answered_at else "out_of_turn")]
+        before = _letters(one)
+        if any(each.state not in _NEVER_LEFT for each in before):
+            return [fault("state", "answer_under_way")]
+        said = filled(one, words, lang=lang, on=timezone.localtime(at).date())
+        if isinstance(said, list):
+            return said
+        attempt = replace(_attempt(one, said, at=at), id=f"{_name(one)}{len(before) + 1}")
+        now = dispatch.ask(one.customer_id, attempt, law=law.in_force(at), at=at)
+        if isinstance(now, Unfit):
+            return now.faults
+        if isinstance(now, Refusal):
+            return Refused(now)
+        message = {"subject": said.parts.get("subject", ""), "text": said.parts["text"], "lang": lang, "details": _details(one)}
+        item = outbox.put(
+            one.customer_id,
+            channel=Channel.LETTER,
+            wording=WORDING,
+            attempt_id=attempt.id,
+            debts=one.accounts,
+            said=message,
+            at=at,
+        )
+        if item is None:
+            return [fault("state", "answers_stopped")]
+        matter.step(customer, dispute_id, "letter", text=f"{message['subject']}\n\n{message['text']}")
+        customer.remember("dispute.letter", {"dispute": str(dispute_id), "item": str(item.item_id)})
+    return item
 
 
-def _keep(one: Dispute, said: Filled, started: Started, *, at: datetime, by: str) -> Answered:
-    parts = said.parts
-    faults = dispatch.complete(started.contact_id, at=at, by=by)
-    if faults:
-        raise _Undo(faults)
-    told = f"{parts.get('subject', '')}\n\n{parts['text']}"
-    answer = dispute.answered(one.dispute_id, contact_id=started.contact_id, text=told, at=at, by=by)
-    if isinstance(answer, list):
-        raise _Undo(answer)
-    return Answered(answer, started.contact_id)
+def standing(one: Dispute) -> OutboxItem | None:
+    """The letter that answers a dispute, as far as it has come; None where nobody has answered yet."""
+    return next(iter(_letters(one)), None)
+
+
+def may_answer(one: Dispute) -> bool:
+    """Whether an answer is to be sent: the dispute is decided, and no letter is on its way."""
+    letter = standing(one)
+    return one.state == DisputeState.DECIDED and one.answered_at is None and (letter is None or letter.state in _NEVER_LEFT)
+
+
+def left(item: OutboxItem, *, at: datetime, by: str) -> None:
+    """A letter has left: the dispute it answers is answered, unless it was opened again meanwhile. Heard twice, it is as once."""
+    dispute_id, opened = UUID(item.attempt_id.split(":")[1]), int(item.attempt_id.split(":")[2])
+    said = identity.said([item.item_id]).get(item.item_id)
+    if said and Dispute.objects.filter(pk=dispute_id, round=opened, answered_at=None, state=DisputeState.DECIDED).exists():
+        text = f"{said['subject']}\n\n{said['text']}"
+        dispute.answered(dispute_id, contact_id=item.contact_id, text=text, at=at, by=by)
+
+
+def _name(one: Dispute) -> str:
+    """How the attempts of its answers begin; a number follows."""
+    return f"dispute:{one.dispute_id}:{one.round}:"
+
+
+def _letters(one: Dispute) -> list[OutboxItem]:
+    """The answers to it as it is opened now, the last first."""
+    found = OutboxItem.objects.filter(customer_id=one.customer_id, attempt_id__startswith=_name(one))
+    return sorted(found, key=lambda each: int(each.attempt_id.rpartition(":")[2]), reverse=True)
+
+
+def _details(one: Dispute) -> dict[str, str]:
+    """What stands on the paper beside the text."""
+    person = Customer.objects.get(pk=one.customer_id)
+    return {"name": identity.names([person])[person.customer_id], "reference": str(one.dispute_id)[:13]}
 
 
 def filled(one: Dispute, words: Words, *, lang: str, on: date) -> Filled | list[Fault]:
@@ -118,13 +145,11 @@ def filled(one: Dispute, words: Words, *, lang: str, on: date) -> Filled | list[
 def _attempt(one: Dispute, said: Filled, *, at: datetime) -> Attempt:
     told = facts.facts_for(one.customer_id, at=at)
     attempt = proposal.as_attempt(Channel.LETTER, one.accounts, one.accounts[0], told)
-    return replace(
-        attempt, id=f"dispute:{one.dispute_id}:{one.round}", purpose=Purpose.RESPOND, **letters.attributes(said.wording)
-    )
+    return replace(attempt, purpose=Purpose.RESPOND, **letters.attributes(said.wording))
 
 
 def pdf(one: Dispute) -> bytes | list[Fault]:
-    """The paper of the last answer, to be printed; press.NoFace or press.NotSet where it cannot be set."""
+    """The last answer that has left, as a paper to be looked at; press.NoFace or press.NotSet where it cannot be set."""
     told = [(step, words) for step, words in matter.steps_of(one.dispute_id) if step.kind == "answered" and words.get("text")]
     person = Customer.objects.filter(pk=one.customer_id).first()
     if not told or person is None:

@@ -312,7 +312,7 @@ def _whole_dispute(request: HttpRequest, one: Dispute) -> dict[str, Any]:
         "outcomes": [each.value for each in disputing.DECIDED], "lang": "zh" if (get_language() or "").startswith("zh") else "en",
         "may_prolong": one.state == DisputeState.OPEN and one.due_rule.endswith(("complaint.simple", "complaint.complex")),
         "to_correct": one.state == DisputeState.DECIDED and one.outcome != "rejected" and one.corrected_at is None,
-        "to_answer": one.state == DisputeState.DECIDED and one.answered_at is None,
+        "to_answer": verification.may_answer(one), "answer": verification.standing(one),
     }  # fmt: skip
 
 
@@ -381,7 +381,7 @@ _DISPUTE_STEPS: Mapping[str, Callable[[HttpRequest, Dispute, Reading], Any]] = {
 @page
 @require_POST
 def letter(request: HttpRequest, dispute_id: UUID) -> HttpResponse:
-    """The answer as PDF with name and address, to be printed and posted; the look at both is kept."""
+    """The answer that was sent as PDF, with name and address; the look at both is kept."""
     _worker(request)
     one = _one(request, Dispute, dispute_id)
     try:
