@@ -105,6 +105,7 @@ MATRIX: dict[str, Line] = {
     # --- supervision
     "wall": get(200, Right.SUPERVISE), "wall_rows": get(404, Right.SUPERVISE), "quality": get(200, Right.SUPERVISE),
     "quality_draw": post(404, Right.SUPERVISE), "quality_call": get(404, Right.SUPERVISE), "quality_ask": post(404, Right.SUPERVISE),
+    "quality_recording": get(404, Right.SUPERVISE),
     "quality_person": get(404, Right.SUPERVISE), "quality_coach": post(404, Right.SUPERVISE), "quality_mine": get(200, Right.WORK),
     "quality_answer": post(404, Right.WORK), "boards": get(200, Right.SUPERVISE, Right.WATCH),
     "boards_csv": get(200, Right.SUPERVISE, Right.WATCH), "boards_xlsx": get(200, Right.SUPERVISE, Right.WATCH),

@@ -195,6 +195,14 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "identity.revealed": _revealed,
     "case.granted": lambda body: _("Opened to %(to)s until %(until)s.") % {**body, "until": _minute(body["until"])},
     "message.read": lambda _body: _("Read what a message says."),
+    "recording.heard": lambda _body: _("The recording of a call was listened to."),
+    "recording.destroyed": lambda body: _("A recording was destroyed after its last day, under %s.") % ", ".join(body["rules"]),
+    "letter.destroyed": lambda body: _("A letter was destroyed after its last day, under %s.") % ", ".join(body["rules"]),
+    "message.counted": lambda _body: _("Nobody could tell whether a message left; a person counted it as sent."),
+    "words.erased": lambda body: (
+        _("The words of %(number)s messages were erased after their last day, under %(rules)s.")
+        % {"number": len(body["rows"]), "rules": ", ".join(body["rules"])}
+    ),
     "payment.announced": lambda body: (
         _("The bank's payment system told of %(payments)s payments; messages stopped: %(stopped)s.")
         % {"payments": len(body["payments"]), "stopped": body["stopped"]}

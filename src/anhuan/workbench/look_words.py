@@ -57,5 +57,6 @@ LABELS: dict[str, dict[str, str | Promise]] = {
         "suspense_item": _("In suspense"),
         "suspense_words": _("Words of a transfer"),
         "quality_call": _("Quality"),
+        "quality_recording": _("Recording of a call"),
     },
 }

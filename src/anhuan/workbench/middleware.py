@@ -17,6 +17,7 @@ SOURCES = {
     "style-src": "'self'",
     "font-src": "'self'",
     "img-src": "'self' data:",
+    "media-src": "'self'",
     "connect-src": "'self'",
     "form-action": "'self'",
     "base-uri": "'none'",

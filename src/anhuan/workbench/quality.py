@@ -24,6 +24,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
 from anhuan.acts import quality as acts
+from anhuan.acts import recording as recordings
+from anhuan.acts.dispatch.carriers import ChannelsRefused
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import access, identity, supervision
 from anhuan.records import quality as records
@@ -198,8 +200,10 @@ def _call(pick: QualityPick, staff: Staff, told: Mapping[str, Any]) -> dict[str,
     shown = [
         each for each in reviews if each.finished_at and (own is None or own.finished_at or each.state == ReviewState.APPEALED)
     ]
+    contact = Contact.objects.filter(pk=pick.pk).first()
     return {
-        "pick": pick, "contact": Contact.objects.filter(pk=pick.pk).first(), "call": led, "own": own, "form": form,
+        "pick": pick, "contact": contact, "call": led, "recording": _recording(contact), "hers": pick.collector == staff.get_username(),
+        "own": own, "form": form,
         "criteria": [(each, _own(each), answers.get(each.id, "")) for each in form.criteria], "answers": list(rulebook.ANSWERS),
         "evidence": acts.EVIDENCE, "seen": told.get("evidence", own.evidence if own else []),
         "comment": told.get("comment", words.get(own.review_id, {}).get("comment", "") if own else ""),
@@ -208,6 +212,14 @@ def _call(pick: QualityPick, staff: Staff, told: Mapping[str, Any]) -> dict[str,
         "may_fill": pick.collector != staff.get_username() and (own is None or own.state == ReviewState.DRAFT),
         "reviews": told_reviews(shown, form, words),
     }  # fmt: skip
+
+
+def _recording(contact: Contact | None) -> recordings.Recording | None:
+    """What was recorded of the call; nothing where the folders of recordings cannot be told."""
+    try:
+        return recordings.of(contact) if contact else None
+    except ChannelsRefused:
+        return None
 
 
 def _ticked(led: Call | None) -> list[str]:
