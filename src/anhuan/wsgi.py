@@ -5,6 +5,7 @@ Knows how many threads answer and who stops whom. Does not know any page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
@@ -33,9 +34,10 @@ class _Site(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return application
 
 
-def serve(*, host: str, port: int, workers: int = 1) -> None:
+def serve(*, host: str, port: int, ready: Callable[[int], None], workers: int = 1) -> None:
     """Serve until SIGTERM or Ctrl-C. Each worker is a fork with eight threads; every thread keeps one connection.
 
+    `ready` is told the port once it is ours and whoever asks is answered; 0 leaves it to the system which one.
     Workers start afresh now and then, so that nothing slowly leaked lives for long.
     """
     from django.db import connections
@@ -53,5 +55,6 @@ def serve(*, host: str, port: int, workers: int = 1) -> None:
         "proc_name": "anhuan",
         "loglevel": "warning",
         "control_socket_disable": True,
+        "when_ready": lambda site: ready(site.LISTENERS[0].getsockname()[1]),
     }
     _Site(options).run()

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -81,28 +80,25 @@ class Desk:
 
     @contextmanager
     def served(self) -> Iterator[Desk]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with self.log.open("a") as log:
-            command = [sys.executable, "-m", "anhuan", "serve", "--port", str(port)]
+        with self.log.open("ab") as log:
+            begun = os.fstat(log.fileno()).st_size
+            command = [sys.executable, "-m", "anhuan", "serve", "--port", "0"]
             site = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=ROOT)
             try:
-                self.address = f"http://127.0.0.1:{port}"
-                self._wait(site)
+                self.address = self._address(site, since=begun)
                 yield self
             finally:
                 site.terminate()
                 site.wait(60)
 
-    def _wait(self, site: subprocess.Popen[bytes]) -> None:
+    def _address(self, site: subprocess.Popen[bytes], *, since: int) -> str:
+        """Where it serves, which it says once it listens; its first answer has been given."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and site.poll() is None:
-            try:
-                urllib.request.urlopen(f"{self.address}/login/", timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.2)
+            if said := re.search(rb"Serving (\S+)/ ", self.log.read_bytes()[since:]):
+                urllib.request.urlopen(f"{said[1].decode()}/login/", timeout=60).close()
+                return said[1].decode()
+            time.sleep(0.1)
         raise AssertionError(f"the site did not answer:\n{self.log.read_text()}")
 
     # --- What the bank delivered, to compare with
@@ -197,7 +193,7 @@ def sit_down(
     width: int = 1366, height: int = 768, witness: Witness | None = None,
 ) -> Page:  # fmt: skip
     """A fresh browser profile signed in as `user`."""
-    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, reduced_motion="reduce")
     context.set_default_timeout(30_000)
     if witness:
         witness.attend(context)

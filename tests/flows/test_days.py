@@ -366,9 +366,11 @@ def test_a_reload_in_mid_call_keeps_what_was_written(lin: Person, desk: Open) ->
     lin.press("Escape", "t", "2")
     expect(lin.page.locator(".chosen[data-result=CBK]")).to_be_visible()
     lin.press("w")
-    lin.type("Busy until the evening")
+    with lin.page.expect_response(
+        lambda answer: "/draft/" in answer.url and "until+the+evening" in (answer.request.post_data or "")
+    ):
+        lin.type("Busy until the evening")
     expect(lin.page.locator("#call-saved [data-saved]")).to_be_visible()
-    lin.page.wait_for_timeout(1500)
     lin.page.reload()
     expect(lin.page.locator("[name=said]:checked")).to_have_count(1)
     expect(lin.page.locator("#result-CBK")).to_be_checked()
@@ -395,11 +397,12 @@ def test_keys_rest_while_chinese_is_composed(lin: Person) -> None:
     expect(lin.page.locator("[name=result]:checked")).to_have_count(0)
     typing.send("Input.insertText", {"text": "下午再打"})
     expect(field).to_have_value("下午再打")
-    lin.page.evaluate(
-        "() => { const form = document.getElementById('wrapup');"
-        " document.dispatchEvent(new CompositionEvent('compositionend', {bubbles: true})); form.requestSubmit(); }"
+    heard = lin.page.evaluate(
+        "() => { const form = document.getElementById('wrapup'), heard = [];"
+        " form.addEventListener('submit', () => heard.push('submit'));"
+        " document.dispatchEvent(new CompositionEvent('compositionend', {bubbles: true})); form.requestSubmit(); return heard; }"
     )
-    lin.page.wait_for_timeout(500)
+    assert heard == [], "the Enter that ends a composition"
     expect(lin.page.locator("#wrapup")).to_be_visible()
     lin.press("Escape")
     lin.conclude("8", "Enter", result="NOA")

@@ -312,15 +312,14 @@ def keys_rotate() -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.")] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; each answers with eight threads.")] = 1,
 ) -> None:
     """Serve the site until Ctrl-C."""
     start(migrate=True)
     from anhuan import wsgi
 
-    say(f"Serving http://{host}:{port}/ until Ctrl-C.")
-    wsgi.serve(host=host, port=port, workers=workers)
+    wsgi.serve(host=host, port=port, workers=workers, ready=lambda own: say(f"Serving http://{host}:{own}/ until Ctrl-C."))
 
 
 @app.command()
