@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.thorough import tries
 
 from anhuan.core.plan import reading
 from anhuan.core.plan.agreement import Instalment, Kind
@@ -226,7 +227,7 @@ all_wishes = st.none() | st.builds(
 SHORT = replace(POLICY, rows=(replace(ROW, max_instalments=12, tenors=(3, 12)),))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(debt=all_debts, form=all_forms, wish=all_wishes, order=st.randoms())
 def test_offers_depend_neither_on_who_asks_nor_on_the_order_of_anything(debt, form, wish, order):
     told = negotiate(debt, SHORT, ON, form=form, wish=wish)
@@ -245,7 +246,7 @@ def test_offers_depend_neither_on_who_asks_nor_on_the_order_of_anything(debt, fo
             assert alone == (offer.kind in (Kind.CURE, Kind.PROMISE) or role in offer.grantable_by)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(debt=all_debts, form=all_forms, wish=all_wishes)
 def test_whatever_is_offered_is_within_policy_and_law_and_a_refusal_says_why(debt, form, wish):
     told = negotiate(debt, SHORT, ON, form=form, wish=wish)
@@ -269,7 +270,7 @@ def test_whatever_is_offered_is_within_policy_and_law_and_a_refusal_says_why(deb
             assert told.refused.nearest.affordable
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(debt=all_debts, form=all_forms, more=st.integers(1, 1_000_000), wish=all_wishes)
 def test_more_income_or_more_at_hand_takes_no_affordable_offer_away_and_refuses_no_wish_granted(debt, form, more, wish):
     before = negotiate(debt, SHORT, ON, form=form, wish=wish)
@@ -284,7 +285,7 @@ def test_more_income_or_more_at_hand_takes_no_affordable_offer_away_and_refuses_
         assert before.granted is None or after.granted is not None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(debt=all_debts, form=all_forms)
 def test_more_authority_takes_no_offer_away(debt, form):
     few = replace(SHORT, rows=(replace(SHORT.rows[0], authorities=ROW.authorities[:2]),))

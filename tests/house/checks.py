@@ -250,6 +250,8 @@ def _mentions_module(text: str, path: PurePosixPath) -> bool:
     """Whether some import, dotted name or template tag speaks of the module."""
     parts = list(path.with_suffix("").parts[1:])
     dotted, stem = ".".join(parts), parts[-1]
+    if stem not in text:
+        return False
     if "templatetags" in parts:
         return bool(re.search(rf"{{%\s*load [^%]*\b{stem}\b", text))
     package = re.escape(".".join(parts[:-1]))

@@ -15,6 +15,7 @@ from ibis.expr import types as ir
 from tests.portfolio import slow
 from tests.portfolio.book import ACCOUNTS, BACKDATED, IDS, TODAY, account, by_account, rows, table
 from tests.portfolio.worlds import Night, nights
+from tests.thorough import tries
 
 from anhuan.portfolio import delinquency
 
@@ -339,7 +340,7 @@ def test_an_account_once_seen_stays_known_as_last_delivered(con: Backend) -> Non
 
 
 # Few examples of many accounts: what costs is compiling an expression, not the rows in it.
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(told=nights())
 def test_any_sequence_of_nights_ages_as_the_slow_text_says(told: list[Night]) -> None:
     con = ibis.duckdb.connect()

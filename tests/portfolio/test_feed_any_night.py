@@ -22,6 +22,7 @@ from tests.portfolio.feeds import (
     write,
     write_parquet,
 )
+from tests.thorough import tries
 
 from anhuan.core import money
 
@@ -96,7 +97,9 @@ def _drawn_account(draw, number: int) -> Row:
     )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=tries(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(rows=nights())
 def test_any_night_reads_the_same_in_every_form(tmp_path_factory, rows) -> None:
     root = tmp_path_factory.mktemp("forms")
@@ -119,7 +122,9 @@ def test_any_night_reads_the_same_in_every_form(tmp_path_factory, rows) -> None:
         assert plain(outcome) == plain(expected), form
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=tries(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(spoilt=st.binary(max_size=200), place=st.integers(min_value=0, max_value=2000))
 def test_no_bytes_whatever_break_the_reading(tmp_path_factory, spoilt, place) -> None:
     folder = write(tmp_path_factory.mktemp("bytes") / "d", night(filler=4))

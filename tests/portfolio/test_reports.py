@@ -15,6 +15,7 @@ from ibis.expr import types as ir
 from tests.portfolio import slow
 from tests.portfolio.book import ACCOUNTS, CUSTOMERS, IDS, TODAY, account, table
 from tests.portfolio.worlds import Night, nights
+from tests.thorough import tries
 
 from anhuan.core.vocabulary import Bucket
 from anhuan.portfolio import delinquency, reports
@@ -246,7 +247,7 @@ class TestSummary:
 
 
 # Few examples of many accounts: what costs is compiling an expression, not the rows in it.
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(told=nights(most=3))
 def test_any_two_nights_roll_as_the_slow_text_says_and_the_summary_agrees(told: list[Night]) -> None:
     con = ibis.duckdb.connect()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.rulebook.dmn import decision, definitions, input_data, item, literal, table
+from tests.thorough import tries
 
 from anhuan.portfolio.strategy import decided, outside
 from anhuan.rulebook.tables.evaluate import Decider
@@ -190,7 +191,7 @@ def check_alike(model: Model, outputs: dict[str, dict[str, str]], policies: dict
                     assert got[f"{name}__rules"] == (", ".join(map(str, outcome.rules)) or None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(models(), st.lists(rows, min_size=8, max_size=24))
 def test_columns_and_rows_decide_alike(made, given_rows):
     model, outputs, policies = made

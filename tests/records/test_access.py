@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.records.desk import MORNING
 from tests.records.nightfall import FIRST_DAY, Books, Card, Paid
+from tests.thorough import tries
 
 from anhuan.records import access
 from anhuan.records.access import SYSTEM, CaseFilter, CaseLine, Key
@@ -222,7 +223,7 @@ def test_pages_forth_and_back_are_the_whole_list_in_order(
 
 
 @pytest.mark.usefixtures("many")
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=st.integers(-1, 30), case_id=st.sampled_from(["", "C0000", "C0123", "C0124", "C9"]), descending=st.booleans())
 def test_a_key_that_stands_in_the_list_no_more_still_finds_its_place(value: int, case_id: str, *, descending: bool) -> None:
     key: Key = (value, case_id)

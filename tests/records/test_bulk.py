@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.thorough import tries
 
 from anhuan.records import bulk
 from anhuan.records.case import CaseFigures
@@ -43,7 +44,7 @@ KINDS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_type_arrives_as_it_left(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.tuples(*(st.none() | strategy for _, strategy in KINDS.values())), max_size=6))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.records.nightfall import Books, Card, Paid
 from tests.records.slow_model import Model, day_of
+from tests.thorough import tries
 
 from anhuan.acts import case as acts
 from anhuan.records import events
@@ -19,7 +18,6 @@ from anhuan.records.events import Event
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("ANHUAN_EXAMPLES", "12"))
 LATE = [0, 0, 1, 30, 31, 61, 95, 200]
 
 card = st.tuples(st.integers(0, 5), st.sampled_from(LATE), st.integers(0, 9))
@@ -35,7 +33,7 @@ class Broken(Exception):
     pass
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+@settings(max_examples=tries(12), deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
 @given(nights=st.lists(night, min_size=1, max_size=6))
 def test_records_stand_as_the_slow_model_says(nights: list[tuple[str, list, list]]) -> None:
     with transaction.atomic():

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from tests.records.delivered import AT, CUSTOMERS, RING, TWO_KEYS, Bank, all_rows, customer, point, seen, undone
+from tests.thorough import tries
 
 from anhuan.acts import identity as acts
 from anhuan.acts import keys
@@ -215,7 +216,7 @@ parts = st.tuples(tricky, tricky, tricky)
 _duck = duckdb.connect(config={"threads": 1})
 
 
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=tries(60), deadline=None)
 @given(st.lists(parts, min_size=2, max_size=40))
 @example([("a", "b", None), ("ab", "", None), ("a", "b", ""), ("", "ab", None)])
 @example([('a","b', None, None), ("a", "b", None), ("a", '","b', None)])
@@ -238,7 +239,7 @@ people = st.dictionaries(
 )
 
 
-@examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(max_examples=tries(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(people, min_size=1, max_size=5))
 def test_any_sequence_of_nights_ends_as_its_deliveries_say(nights):
     """Against the plainest model there is: a dictionary by key, the best row of each key, absent since it left."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.records import desk
 from tests.records.delivered import undone
 from tests.records.desk import BY, MORNING
+from tests.thorough import tries
 
 from anhuan import clock
 from anhuan.acts import promise as acts
@@ -204,7 +205,7 @@ def slowly(promises: list[Promise], postings: list[tuple[int, int, str]], on: da
 
 
 @given(PROMISES, POSTINGS, st.integers(0, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_judging_agrees_with_counting_coins_whatever_is_posted_when(
     promises: list[tuple[int, int, int, int]], postings: list[tuple[int, int, str]], day: int
 ) -> None:

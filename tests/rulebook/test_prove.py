@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.rulebook.dmn import component, decide, decision, definitions, input_data, item, literal, one_table, table
+from tests.thorough import tries
 
 from anhuan.rulebook.tables.evaluate import Decider
 from anhuan.rulebook.tables.model import Model
@@ -250,7 +251,7 @@ def held(rules: list[tuple[str, ...]], tried: list[dict]) -> list[frozenset[int]
     return [frozenset(decider.decide(row).rules) for row in tried]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(RULES)
 def test_the_prover_agrees_with_trying_every_row(rules):
     there = held(rules, rows())  # what no rule speaks of is taken to be there, but where two rules take null, it is an overlap
@@ -270,7 +271,7 @@ def test_the_prover_agrees_with_trying_every_row(rules):
     assert not unique["not_proved"] + under_any["not_proved"] + under_first["not_proved"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(RULES)
 def test_every_example_row_shows_what_it_is_an_example_of(rules):
     found = findings(one_table("UNIQUE", TYPES, rules))

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.thorough import tries
 
 from anhuan.rulebook.wording import CHANNELS, KINDS, LANGUAGES, PURPOSES, check_text
 from anhuan.rulebook.wording.phrases import lexicon
@@ -179,7 +180,7 @@ SAMPLES = [row for row in ROWS if len(row[4]) < 80]
 
 
 @given(row=st.sampled_from(SAMPLES), data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_marks_nobody_sees_change_no_verdict(row, data):
     lang, _, channel, purpose, text = row
     mark = data.draw(st.sampled_from(["\u200b", "\u200c", "\u200d", "\ufeff", "\u2060", "\u00ad", "\ufe0f"]))
@@ -196,7 +197,7 @@ def test_marks_nobody_sees_change_no_verdict(row, data):
     channel=st.sampled_from(CHANNELS),
     purpose=st.sampled_from(PURPOSES),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_any_text_at_all_is_answered_with_spans_inside_it(text, lang, channel, purpose):
     found = check_text(text, lang=lang, channel=channel, purpose=purpose)
     assert all(0 <= one.start <= one.end <= len(text) and one.kind in KINDS for one in found)
