@@ -20,9 +20,10 @@ from anhuan.rulebook.wording.phrases import lexicon
 
 FOLDER = Path(__file__).parent / "scripts"
 PARTS = ("unverified", "verified", "third")
-WHEN = ("opening", "verified", "closing", "third")
+WHEN = ("opening", "verified", "closing", "third", "liable")
 COMPARE = ("last_four", "month_day", "text")
 FIELDS = ("id_number", "birth_date", "account_tail", "employer", "name")
+LIABLE_FIELDS = ("own_name", "customer_name", "own_number")
 HARMLESS = frozenset({"name", "bank", "agent"})
 """Values that tell nothing of a debt; the others stand only where the identity was checked."""
 VALUES = HARMLESS | {"tail", "days", "past_due", "minimum", "balance", "promise"}
@@ -60,7 +61,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script: when it is for, and what is said before and after the identity check, and to somebody else."""
+    """One script: when it is for, and what is said before and after the identity check, to a guarantor after hers, and to somebody else."""
 
     name: str
     title_zh: str
@@ -70,6 +71,7 @@ class Script:
     broken_promise: bool
     unverified: tuple[Told, ...]
     verified: tuple[Told, ...]
+    liable: tuple[Told, ...]
     third: tuple[Told, ...]
     objections: tuple[Told, ...]
 
@@ -87,12 +89,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How identity is shown: `ask` questions, `right` of them right, `tries` times at most on one call."""
+    """How identity is shown: `ask` questions, `right` of them right, `tries` times at most on one call; `liable`: those of a guarantor."""
 
     ask: int
     right: int
     tries: int
     questions: tuple[Question, ...]
+    liable: tuple[Question, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +185,12 @@ def _script(path: Path) -> Script:
     _needs(told, ("name", "title_zh", "title_en", "when", *PARTS), path)
     when = told["when"]
     parts = {part: _steps(told[part], path, innocent=part != "verified") for part in PARTS}
+    # A bank that has written nothing for guarantors says to them what the plain script says.
+    liable = _steps(told["liable"], path, innocent=False) if "liable" in told else _plain().liable
     return Script(
         name=str(told["name"]), title_zh=told["title_zh"], title_en=told["title_en"], bucket_from=int(when.get("bucket_from", 0)),
         bucket_to=int(when.get("bucket_to", 7)), broken_promise=bool(when.get("broken_promise", False)),
-        objections=_steps(told.get("objections") or [], path, innocent=False), **parts,
+        objections=_steps(told.get("objections") or [], path, innocent=False), liable=liable, **parts,
     )  # fmt: skip
 
 
@@ -231,17 +236,20 @@ def _statements(path: Path) -> Iterator[Statement]:
 def _identity(own: Path | None) -> Identity:
     told = read_yaml(FOLDER / "identity.yaml")
     least = {name: int(told[name]) for name in ("ask", "right", "tries")}
-    wanted, questions = dict(least), told["questions"]
+    wanted, questions, liable = dict(least), told["questions"], told["liable"]
     if own is not None:
         bank = read_yaml(own)
         wanted |= {name: int(bank[name]) for name in least if name in bank}
-        questions = bank.get("questions") or questions
+        questions, liable = bank.get("questions") or questions, bank.get("liable") or liable
         if wanted["right"] < least["right"] or wanted["tries"] > least["tries"]:
             zh, en = "身份核实只可更严，不可放宽", "the identity check may be stricter, never looser"
             raise RulebookError(own, bank.at("right" if wanted["right"] < least["right"] else "tries"), zh, en)
-    asked = tuple(Question(**each) for each in questions)
+    asked, of_liable = (tuple(Question(**each) for each in some) for some in (questions, liable))
     path = own or FOLDER / "identity.yaml"
-    if any(each.field not in FIELDS or each.compare not in COMPARE for each in asked):
+    unknown = [
+        each for some, fields in ((asked, FIELDS), (of_liable, LIABLE_FIELDS)) for each in some if each.field not in fields
+    ]
+    if unknown or any(each.compare not in COMPARE for each in (*asked, *of_liable)):
         raise RulebookError(
             path, 1, "问题的 field 或 compare 不在可用之列", "a question's field or compare is none that can be used"
         )
@@ -249,7 +257,7 @@ def _identity(own: Path | None) -> Identity:
         raise RulebookError(
             path, 1, "须有 right ≤ ask ≤ 问题数", "right is at most ask, and ask at most the number of questions"
         )
-    return Identity(**wanted, questions=asked)
+    return Identity(**wanted, questions=asked, liable=of_liable)
 
 
 def _needs(told: Any, keys: tuple[str, ...], path: Path) -> None:

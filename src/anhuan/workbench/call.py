@@ -149,7 +149,7 @@ def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
 def check(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """Compare what the person answered; the whole screen comes back, with figures only where it was enough."""
     found = _led(request, call_id)
-    answers = {each.id: request.POST.get(f"answer-{each.id}", "")[:100] for each in bank_scripts().identity.questions}
+    answers = {each.id: request.POST.get(f"answer-{each.id}", "")[:100] for each in calls.asked(found)}
     answer = calls.check_identity(call_id, answers, at=clock.now(), by=reader(request).get_username())
     found.refresh_from_db()
     viewed(request, [found.customer_id], clear=found.way != Way.INBOUND, reason="call")
@@ -258,13 +258,14 @@ def _context(request: HttpRequest, call: Call) -> dict[str, Any]:
     bank = bank_scripts()
     script = next((each for each in bank.scripts if each.name == call.script), None) or scripts.load().scripts[0]
     values = _values(call, handed.name if handed else "")
-    part = "third" if third else "verified" if call.verified else "unverified"
+    liable = call.party == Party.GUARANTOR
+    part = "third" if third else "unverified" if not call.verified else "liable" if liable else "verified"
     offered = codes.offered(verified=call.verified)
     draft = call.draft
     told |= {
-        "third": third, "handed": handed, "script": script, "part": part, "steps": _spoken(getattr(script, part), values),
-        "statements": _spoken_statements(bank.due(*_points(call, third=third)), values), "ticked": set(call.ticked),
-        "objections": script.objections if call.verified else (), "forbidden": scripts.forbidden(),
+        "third": third, "liable": liable, "handed": handed, "script": script, "part": part, "steps": _spoken(getattr(script, part), values),
+        "statements": _spoken_statements(bank.due(*calls.points_of(call)), values), "ticked": set(call.ticked),
+        "objections": script.objections if call.verified and not liable else (), "forbidden": scripts.forbidden(),
         "common": [each for each in known.common if each in offered], "others": [each for each in offered if not each.digit],
         "note": calls.drafted(call), "draft": draft, "kept_for": [each.value for each in KeptFor],
         "person": identity.masked(call.customer_id),
@@ -274,7 +275,7 @@ def _context(request: HttpRequest, call: Call) -> dict[str, Any]:
         told |= against(call.customer_id, told["note"], draft.get("kept_for", ""))
     if not third and not call.verified:
         rule = bank.identity
-        told |= {"questions": calls.asked(call), "rule": rule, "left": max(rule.tries - len(call.checks), 0)}
+        told |= {"questions": calls.asked(call), "needed": calls.needed(call), "left": max(rule.tries - len(call.checks), 0)}
     return told | (_figures(call) if call.verified else {})
 
 
@@ -286,12 +287,6 @@ def _closed(request: HttpRequest, call: Call) -> dict[str, Any]:
         "work_next": reverse("work_next") if reader(request).may(Right.WORK) else "",
         "sees": access.may_see_case(reader(request), call.customer_id),
     }
-
-
-def _points(call: Call, *, third: bool) -> tuple[str, ...]:
-    if third:
-        return ("third",)
-    return ("opening", "verified", "closing") if call.verified else ("opening",)
 
 
 def _values(call: Call, name: str) -> dict[str, str]:
@@ -310,6 +305,12 @@ def _values(call: Call, name: str) -> dict[str, str]:
         told |= {
             "tail": worst.account_id[-4:], "days": str(worst.days_past_due),
             "past_due": _money(worst.past_due_amount_minor, worst.currency),
+        }  # fmt: skip
+    # A guarantor is told what is overdue of what she answers for, and nothing else of the customer (the stricter reading).
+    if call.party == Party.GUARANTOR:
+        return told
+    if accounts:
+        told |= {
             "minimum": _money(worst.minimum_due_minor or worst.past_due_amount_minor, worst.currency),
             "balance": _money(worst.balance_total_minor, worst.currency),
         }  # fmt: skip
@@ -380,9 +381,9 @@ def _chosen(call: Call, chosen: Result, given: Mapping[str, str]) -> dict[str, A
 
 
 def _parties(call: Call, chosen: Result) -> list[Other]:
-    """Who it may have been: the customer only once she was checked."""
+    """Who it may have been: the customer only once she herself was checked."""
     found = [each for each in codes.book().parties.values() if each.code in chosen.parties]
-    return [each for each in found if call.verified or each.code != "RPC"]
+    return [each for each in found if each.code != "RPC" or (call.verified and call.party == Party.DEBTOR)]
 
 
 def _usual(call: Call, chosen: Result, given: Mapping[str, str]) -> tuple[str, str]:
@@ -394,7 +395,8 @@ def _usual(call: Call, chosen: Result, given: Mapping[str, str]) -> tuple[str, s
     hers = next(
         (each.code for each in codes.book().parties.values() if each.party == call.party and call.party != Party.DEBTOR), ""
     )
-    wanted = [given.get("party", ""), "RPC" if call.verified else hers, hers, "UNK", chosen.party, "NOB"]
+    herself = call.verified and call.party == Party.DEBTOR
+    wanted = [given.get("party", ""), "RPC" if herself else hers, hers, "UNK", chosen.party, "NOB"]
     return line, next((code for code in wanted if code in fitting), fitting[0] if fitting else chosen.party)
 
 

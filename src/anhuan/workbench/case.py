@@ -32,7 +32,7 @@ from anhuan.acts import identity as looks
 from anhuan.acts import law as laws
 from anhuan.acts import note as notes
 from anhuan.core.facts import Facts
-from anhuan.core.vocabulary import Covers, Presence
+from anhuan.core.vocabulary import Covers, Party, Presence
 from anhuan.records import access, events, facts, identity
 from anhuan.records.account import Account
 from anhuan.records.call import Call
@@ -261,10 +261,12 @@ def history(spans: list[BucketSpan], today: date | None) -> dict[str, Any]:
 def calls_of(case_id: str, by: str, now: datetime) -> dict[str, Any]:
     """When somebody last showed on a call of today that she is the customer; and the call that `by` has not wrapped up yet."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    of_her = Q(customer_id=case_id, verified_at__gte=today)
+    of_her = Q(customer_id=case_id, verified_at__gte=today, party=Party.DEBTOR)
     found = list(Call.objects.filter(of_her | Q(by=by, closed_at=None) if by else of_her))
     checked = [
-        each.verified_at for each in found if each.customer_id == case_id and each.verified_at and each.verified_at >= today
+        each.verified_at
+        for each in found
+        if each.customer_id == case_id and each.party == Party.DEBTOR and each.verified_at and each.verified_at >= today
     ]
     return {
         "verified": max(checked, default=None),

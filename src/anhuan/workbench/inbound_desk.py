@@ -56,6 +56,7 @@ class Candidate:
     phones: tuple[tuple[str, str], ...]
     visible: bool
     held_by: str
+    guaranteed: bool
 
 
 @workers_only
@@ -87,8 +88,11 @@ def candidates(request: HttpRequest, kind: str, text: str) -> list[Candidate]:
         person, item = identity.masked(case.pk), item_of(case.pk)
         points = person.points if person else ()
         phones = tuple((point.party, point.value) for point in points if point.kind in ("mobile", "phone"))
+        guaranteed = any(point.party == Party.GUARANTOR and point.person_id for point in points)
         holder = item.leased_by if item and item.held_at(now) else ""
-        told.append(Candidate(case.pk, person.name if person else "", case.status, phones[:6], case.pk in visible, holder))
+        told.append(
+            Candidate(case.pk, person.name if person else "", case.status, phones[:6], case.pk in visible, holder, guaranteed)
+        )
     return told
 
 
@@ -104,16 +108,16 @@ def _owners(kind: str, text: str) -> set[str]:
 @workers_only
 @require_POST
 def answer(request: HttpRequest, case_id: str) -> HttpResponse:
-    """Receive a call about a case: the cardholder is asked who she is; of others, and of what was written, the contact is recorded."""
+    """Receive a call about a case: the cardholder, or a guarantor, is asked who she is; of others, and of what was written, it is recorded."""
     if not Case.objects.filter(pk=case_id).exists():
         raise Http404
     now, by = clock.now(), reader(request).get_username()
     party = _party(request.POST.get("party", ""))
     channel = request.POST.get("channel", "")
-    if channel in {each.value for each in WRITTEN} or party is not Party.DEBTOR:
+    if channel in {each.value for each in WRITTEN} or party not in {Party.DEBTOR, Party.GUARANTOR}:
         through = Channel(channel) if channel in {each.value for each in WRITTEN} else Channel.CALL
         return _recorded(request, case_id, through, party)
-    answered = calls.receive(case_id, at=now, by=by)
+    answered = calls.receive(case_id, at=now, by=by, party=party)
     if isinstance(answered, Call):
         return redirect("inbound_check", call_id=answered.call_id)
     for fault in answered:
@@ -167,7 +171,8 @@ def check(request: HttpRequest, call_id: UUID) -> HttpResponse:
             grant.give(call.customer_id, by, why="inbound call, identity checked", until=now + OPENED, at=now, by=by)
         return redirect("call", call_id=call_id)
     viewed(request, [call.customer_id])
-    context["questions"] = calls.asked(call)
+    questions = calls.asked(call)
+    context["questions"] = questions if len(questions) >= calls.needed(call) else []
     return render(request, "workbench/inbound_check.html", context)
 
 

@@ -1,14 +1,15 @@
 """The acts on calls: one is begun through the door, led, and wrapped up; nothing else of the house writes a call.
 
-`beginning` asks the gate and hands over the number, `leading` checks identity and keeps the draft, `wrapping` closes it with its codes,
-does what they ask for and sets the next step.
+`beginning` asks the gate and hands over the number, `identifying` asks who it is, `leading` keeps the draft, `wrapping` closes it with its
+codes, does what they ask for and sets the next step.
 """
 
 from __future__ import annotations
 
 from anhuan.acts.call.beginning import Handed, begin, handed, receive, sit_at
-from anhuan.acts.call.leading import Checked, asked, check_identity, drafted, keep_draft, report
-from anhuan.acts.call.wrapping import Disposition, Finished, defaults, finish, proposed, unsaid
+from anhuan.acts.call.identifying import Checked, asked, check_identity, needed
+from anhuan.acts.call.leading import drafted, keep_draft, report
+from anhuan.acts.call.wrapping import Disposition, Finished, defaults, finish, points_of, proposed, unsaid
 
 __all__ = [
     "Checked",
@@ -23,6 +24,8 @@ __all__ = [
     "finish",
     "handed",
     "keep_draft",
+    "needed",
+    "points_of",
     "proposed",
     "receive",
     "report",

@@ -110,9 +110,11 @@ def handed(call: Call) -> Handed | None:
     if point is None or call.closed_at is not None or call.way == Way.INBOUND:
         return None
     ring = identity.keyring()
-    number = identity.open_point(point, ring=ring).value
+    opened = identity.open_point(point, ring=ring)
     name = identity.names(Customer.objects.filter(pk=call.customer_id), ring=ring).get(call.customer_id, "")
-    spelled = spelled_phone(number)
+    if call.party == Party.GUARANTOR:
+        name = opened.party_name
+    spelled = spelled_phone(opened.value)
     return Handed(name, _legible(spelled), f"tel:{spelled}", _token(call, spelled))
 
 

@@ -26,6 +26,7 @@ _SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "no_tries_left": ("身份核实次数已用完，本次通话不得再核实。", "No more identity checks on this call: the tries are used up."),
         "already_verified": ("身份已核实。", "The identity is checked already."),
         "not_the_customer": ("通话对象不是客户本人，不做身份核实。", "The call is not with the customer: there is nothing to check."),
+        "not_herself": ("通话对象是担保人，不能登记为本人。", "The call was with a guarantor: the party is not the customer."),
         "too_little_on_file": ("在册信息不足，无法核实身份。", "Too little is on file to check the identity."),
         "answers_missing": ("请填写对方的回答。", "Enter what the person answered."),
         "field_missing": ("请填写：{zh}。", "State: {en}."),

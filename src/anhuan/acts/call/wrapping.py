@@ -88,6 +88,8 @@ def _finish(call_id: UUID, told: Disposition, *, law: Law, at: datetime, by: str
             raise _Undo(found)
         call, customer = found
         mismatches = codes.combine(told.line, told.party, told.result, verified=call.verified)
+        if told.party == "RPC" and call.party != Party.DEBTOR and not mismatches:
+            raise _Undo([fault("party", "not_herself")])
         if mismatches:
             raise _Undo([Fault(each.where, each.code, each.zh, each.en) for each in mismatches])
         result, line = codes.book().results[told.result], codes.book().lines[told.line]
@@ -217,9 +219,16 @@ def unsaid(call: Call, result: Result) -> list[Statement]:
     """The statements a conversation like this one needs and nobody ticked: they are kept as not made."""
     if result.outcome is not Outcome.CONVERSATION:
         return []
-    third = call.party not in {Party.DEBTOR, Party.GUARANTOR}
-    points = ("third",) if third else ("opening", "verified", "closing") if call.verified else ("opening",)
-    return [each for each in bank_scripts().due(*points) if each.id not in call.ticked]
+    return [each for each in bank_scripts().due(*points_of(call)) if each.id not in call.ticked]
+
+
+def points_of(call: Call) -> tuple[str, ...]:
+    """At which points of a call its statements stand, by whom it is with and whether she has shown who she is."""
+    if call.party not in {Party.DEBTOR, Party.GUARANTOR}:
+        return ("third",)
+    if not call.verified:
+        return ("opening",)
+    return ("opening", "verified" if call.party == Party.DEBTOR else "liable", "closing")
 
 
 def _left_out(call: Call, result: Result, told: Disposition) -> dict[str, str]:
