@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
+import textwrap
 import time
 import urllib.request
 import warnings
@@ -23,6 +24,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2] / "var/asterisk"
 HOME = "/srv/anhuan"
 DIGITS = Path("/usr/share/sip-tester")
+DOCS = Path(__file__).resolve().parents[2] / "docs/the-call.md"
 
 CONF = {
     "asterisk.conf": f"""[directories]
@@ -55,6 +57,16 @@ dtmf_mode=rfc4733
 [trunk]
 type=aor
 contact=sip:127.0.0.1:%(callee)d
+[2001]
+type=endpoint
+context=nobody
+disallow=all
+allow=alaw
+aors=2001
+direct_media=no
+[2001]
+type=aor
+contact=sip:127.0.0.1:%(desk)d
 """,
     "extensions.conf": """[nobody]
 [tell-machines]
@@ -64,8 +76,16 @@ exten => s,1,AMD()
 [agents]
 exten => s,1,Wait(1)
  same => n,Hangup()
+%(plan)s
 """,
 }
+
+
+def desk_plan():
+    """The dial plan of collectors' telephones as docs/the-call.md tells a bank to write it, with the folder and trunk of these tests."""
+    told = DOCS.read_text(encoding="utf-8")
+    plan = textwrap.dedent(told[told.index("   [anhuan-desk]") :].partition("```")[0])
+    return plan.replace("/var/spool/asterisk", f"{HOME}/spool").replace("@bank-trunk,30", "@trunk,4")
 
 
 def skip(reason):
@@ -105,6 +125,7 @@ def free_port(kind=socket.SOCK_STREAM):
 class Exchange:
     def __init__(self, ports):
         self.url, self.sip, self.callee = f"http://127.0.0.1:{ports['http']}/ari", ports["sip"], ports["callee"]
+        self.desk = ports["desk"]
         self.prompts = ROOT / HOME.strip("/") / "prompts"
         self.prompts_there = f"{HOME}/prompts"
 
@@ -115,13 +136,14 @@ def running():
     if not shutil.which("sipp") or not DIGITS.exists():
         skip("SIPp plays the customer: apt-get install sip-tester")
     build()
-    ports = {"http": free_port(), "sip": free_port(socket.SOCK_DGRAM), "callee": free_port(socket.SOCK_DGRAM)}
+    ports = {"http": free_port()} | {name: free_port(socket.SOCK_DGRAM) for name in ("sip", "callee", "desk")}
+    placed_in = {name: str(port) for name, port in ports.items()} | {"plan": desk_plan()}
     home = ROOT / HOME.strip("/")
     shutil.rmtree(home, ignore_errors=True)
     for name in ("etc", "run", "log", "spool/recording", "spool/monitor", "db"):
         (home / name).mkdir(parents=True)
     for name, text in CONF.items():
-        placed = re.sub(r"%\((\w+)\)d", lambda found: str(ports[found[1]]), text)
+        placed = re.sub(r"%\((\w+)\)[ds]", lambda found: placed_in[found[1]], text)
         (home / "etc" / name).write_text(placed)
     # Asterisk asks for its own name at every call, and each question nobody answers holds it up for seconds.
     (ROOT / "etc/hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()} A.ROOT-SERVERS.NET\n")
@@ -193,9 +215,14 @@ def rings():
     return f'{_HEAD}{_answer("180 Ringing")}{end}<recv request="ACK" optional="true"/>\n</scenario>\n'
 
 
-def answers(*keys, hangs_up=False):
-    """A customer who presses keys: pairs of the milliseconds before each, and the key."""
-    pressed = "".join(
+def answers(*keys, hangs_up=False, speaks=False):
+    """A customer who presses keys: pairs of the milliseconds before each, and the key; or who speaks for some seconds."""
+    speech = (
+        f'<nop><action><exec play_pcap_audio="{DIGITS}/g711a.pcap"/></action></nop>\n<pause milliseconds="2500"/>\n'
+        if speaks
+        else ""
+    )
+    pressed = speech + "".join(
         f'<pause milliseconds="{wait}"/>\n<nop><action><exec play_pcap_audio="{DIGITS}/dtmf_2833_{key}.pcap"/></action></nop>\n'
         for wait, key in keys
     )
@@ -217,12 +244,13 @@ def answers(*keys, hangs_up=False):
 
 
 @contextmanager
-def customer(exchange, scenario, folder):
-    """SIPp at the other end of the trunk, doing as the scenario says with every call."""
-    file = folder / "customer.xml"
+def customer(exchange, scenario, folder, *, at_desk=False):
+    """SIPp at the other end of the trunk, doing as the scenario says with every call; or at the collector's own telephone."""
+    file = folder / ("collector.xml" if at_desk else "customer.xml")
     file.write_text(scenario.replace("%(sip)d", str(exchange.sip)))
+    port, media = (exchange.desk, "24000") if at_desk else (exchange.callee, "23000")
     command = [
-        "sipp", "-sf", file, "-i", "127.0.0.1", "-p", str(exchange.callee), "-mp", "23000", "-nostdin", "-aa", "-l", "1000", "-trace_err",
+        "sipp", "-sf", file, "-i", "127.0.0.1", "-p", str(port), "-mp", media, "-nostdin", "-aa", "-l", "1000", "-trace_err",
     ]  # fmt: skip
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

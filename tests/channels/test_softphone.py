@@ -12,9 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.channels.permits import permit
 
-from anhuan.channels.softphone.transport import Exchange, Softphone
+from anhuan.channels.softphone.transport import Exchange, Line, OutOfReach, Softphone
 from anhuan.channels.transport import Delivery, Message, NotPermitted, Receipt
-from anhuan.core.vocabulary import Channel
+from anhuan.core.vocabulary import Channel, LineResult
+
+CALL = "0f8c2c6e-0000-4000-8000-000000000001"
 
 
 class Double:
@@ -22,6 +24,7 @@ class Double:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, list[str]]] = []
+        self.told: dict[str, str] = {}
         double = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,6 +37,14 @@ class Double:
                     return
                 self.send_response({"100": 200, "404": 404, "500": 500}[extension])
                 body = json.dumps({"id": "call-1"}).encode()
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                told = double.told.get(urlsplit(self.path).query.partition("_")[2])
+                self.send_response(500 if told is None else 200)
+                body = json.dumps({"value": told}).encode()
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -59,7 +70,8 @@ def double() -> Iterator[Double]:
 
 def ring(url: str, extension: str, number: str = "+8619900000001") -> Receipt:
     with Softphone(Exchange(url, "desk", "secret", "outgoing", answer_within=2)) as telephone:
-        return telephone.send(permit(Channel.CALL), Message(to=number, text="", details={"extension": extension}))
+        told = {"extension": extension, "call": CALL}
+        return telephone.send(permit(Channel.CALL), Message(to=number, text="", details=told))
 
 
 def test_the_extension_rings_first_and_the_number_is_dialled_by_the_dial_plan(double: Double) -> None:
@@ -67,6 +79,7 @@ def test_the_extension_rings_first_and_the_number_is_dialled_by_the_dial_plan(do
     assert (receipt.delivery, receipt.code, receipt.references) == (Delivery.TAKEN, "rung", ("call-1",))
     [asked] = double.asked
     assert (asked["endpoint"], asked["extension"], asked["context"]) == (["PJSIP/100"], ["8619900000001"], ["outgoing"])
+    assert asked["channelId"] == [f"desk-{CALL}"]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +103,24 @@ def test_only_a_permit_for_a_call_makes_it_ring(double: Double) -> None:
             with pytest.raises(NotPermitted):
                 telephone.send(wrong, Message(to="+8619900000001", text="", details={"extension": "100"}))  # type: ignore[arg-type]
     assert double.asked == []
+
+
+def test_what_the_dial_plan_writes_down_is_how_the_line_ended(double: Double) -> None:
+    double.told = {
+        "c0": "", "c1": "dialling", "c2": "ANSWER:16:63", "c3": "BUSY:17:", "c4": "CHANUNAVAIL:1:", "c5": "CONGESTION:21:",
+        "c6": "NOANSWER:0:", "c7": "CHANUNAVAIL:20:", "c8": "CANCEL:16:",
+    }  # fmt: skip
+    telephone = Softphone(Exchange(double.url, "desk", "secret", "outgoing", tells="anhuan"))
+    ended = [telephone.line(call) for call in double.told]
+    assert ended[:3] == [None, None, Line(LineResult.CONNECTED, "q850:16", 63)]
+    assert [(line.line_result, line.code) for line in ended[3:] if line] == [
+        (LineResult.BUSY, "q850:17"), (LineResult.INVALID_NUMBER, "q850:1"), (LineResult.NO_ANSWER, "q850:21"),
+        (LineResult.NO_ANSWER, "q850:0"), (LineResult.SWITCHED_OFF, "q850:20"), (LineResult.NO_ANSWER, "q850:16"),
+    ]  # fmt: skip
+    assert (telephone.dialled("c0"), telephone.dialled("c1")) == (False, True)
+    with pytest.raises(OutOfReach):
+        telephone.line("unknown")
+    assert Softphone(Exchange(double.url, "desk", "secret", "outgoing")).line("c2") is None  # its dial plan tells nothing
 
 
 def test_an_exchange_beyond_this_machine_is_spoken_to_in_secret() -> None:

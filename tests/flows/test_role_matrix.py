@@ -87,7 +87,8 @@ MATRIX: dict[str, Line] = {
     "strategy": get(404), "strategy_model": get(404), "strategy_act": post(404, Right.SIGN), "strategy_try": post(404),
     "strategy_changes": get(404), "strategy_simulation": get(404), "strategy_edit": get(404, Right.SIGN),
     "strategy_prove": post(404, Right.SIGN), "strategy_save": post(404, Right.SIGN), "outbox": get(), "campaign": get(404),
-    "campaign_stop": post(404, Right.SIGN), "sandbox": get(200, Right.REVEAL), "sandbox_answer": post(404, Right.REVEAL),
+    "campaign_stop": post(404, Right.SIGN), "campaign_counted": post(404, Right.SIGN),
+    "sandbox": get(200, Right.REVEAL), "sandbox_answer": post(404, Right.REVEAL),
     # --- disputes and hardship
     "disputes": get(), "disputes_csv": get(), "matter_card": get(), "matter_act": post(404, Right.WORK, Right.DECIDE),
     "dispute": get(404), "dispute_act": post(404, Right.WORK, Right.DECIDE), "hardship": get(404),
@@ -112,7 +113,8 @@ MATRIX: dict[str, Line] = {
     # --- the call
     "timeline": get(), "note_keep": post(422, Right.WORK), "call_under_way": get(302), "call_extension": post(422, Right.WORK),
     "call_begin": post(404, Right.WORK), "call_receive": post(302, Right.WORK), "call": get(404), "call_check": post(404, Right.WORK),
-    "call_draft": post(404, Right.WORK), "call_screen": post(404, Right.WORK), "call_result": get(404, Right.WORK),
+    "call_draft": post(404, Right.WORK), "call_line": get(404, Right.WORK),
+    "call_screen": post(404, Right.WORK), "call_result": get(404, Right.WORK),
     "call_finish": post(404, Right.WORK), "hold_act": post(404, Right.WORK),
     # --- payments
     "payments": get(200, Right.POST), "payment_upload": post(302, Right.POST), "payment_file": get(404, Right.POST),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -285,6 +286,41 @@ def test_the_other_side_is_asked_about_what_is_unknown_and_what_it_says_settles_
     assert set(states().values()) == {ItemState.DELIVERED}
     assert sender.campaign(campaign.pk) == 0
     assert Permit.objects.count() == 1
+
+
+def test_what_nobody_will_answer_for_a_person_counts_as_sent_and_a_late_receipt_is_still_heard(sender: Sender) -> None:
+    campaign, (ready,) = begun()
+    receipts.settle([Receipt(ready.permit.attempt_id, Delivery.UNKNOWN, "no_answer")], at=MORNING)
+    later = MORNING + sending.GIVE_UP
+    counted = partial(sending.count_as_sent, campaign.pk, reason="the operator knows nothing", by="wang")
+    assert counted(at=later - timedelta(seconds=1)) == 0
+    assert counted(at=later) == 1
+    assert counted(at=later) == 0
+    item, contact = OutboxItem.objects.get(), Contact.objects.get()
+    assert (item.state, item.code, contact.state) == (ItemState.SENT, "counted_as_sent", "completed")
+    assert Event.objects.get(kind="message.counted").by == "wang"
+    assert Event.objects.get(kind="campaign.counted").body["reason"] == "the operator knows nothing"
+    assert sender.campaign(campaign.pk) == 0
+    receipts.settle([Receipt(ready.permit.attempt_id, Delivery.NOT_DELIVERED, "smpp:UNDELIV")], at=later)
+    assert set(states().values()) == {ItemState.NOT_DELIVERED}
+
+
+def test_only_who_may_stop_a_campaign_may_count_what_is_unknown_as_sent(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign, (ready,) = begun()
+    receipts.settle([Receipt(ready.permit.attempt_id, Delivery.UNKNOWN, "no_answer")], at=MORNING)
+    monkeypatch.setattr(clock, "now", lambda: MORNING + sending.GIVE_UP)
+    create_staff(username="aud", password="correct horse battery", role="auditor", language="en", at=MORNING, by="t")
+    client = Client()
+    for username, status in (("aud", 403), ("wang", 302)):
+        client.force_login(Staff.objects.get(username=username))
+        page = client.get(f"/outbox/{campaign.pk}/").content.decode()
+        assert 'id="given-up"' in page
+        assert ('name="reason" maxlength="200" autocomplete="off"' in page) == (status == 302)
+        assert client.post(f"/outbox/{campaign.pk}/counted/", {"reason": "x"}).status_code == status
+    assert set(states().values()) == {ItemState.SENT}
+    assert 'id="given-up"' not in client.get(f"/outbox/{campaign.pk}/").content.decode()
 
 
 # --- ears ---------------------------------------------------------------------------------------------------------

@@ -175,6 +175,32 @@ def test_what_a_contact_point_is_leaves_in_clear_in_its_own_file_alone(tmp_path:
 
 
 @pytest.mark.django_db
+def test_an_extract_written_again_after_a_contact_point_was_erased_says_so_and_any_other_difference_is_a_bug(
+    tmp_path: Path,
+) -> None:
+    mobile = desk.customer()
+    ring = identity.keyring()
+    (sealed,) = ring.seal("contact_point", [str(mobile)], [json.dumps(["13900000000", "", ""]).encode()])
+    ContactPoint.objects.filter(pk=mobile).update(sealed=sealed, key_id=ring.current)
+    consent.find_point("C1", mobile, PointFindingKind.WRONG_NUMBER, at=MORNING, by=BY)
+    held()
+    first = made(tmp_path)
+    ContactPoint.objects.filter(pk=mobile).delete()
+    again = made(tmp_path)
+    assert (again["erased"], rows(again)) == (1, rows(first))
+    told = (Path(again["folder"]) / "contact_points.csv").read_bytes()
+    assert b"13900000000" not in told
+    assert b"wrong_number" in told
+    by_name = {each["name"]: each["sha256"] for each in again["files"]}
+    assert by_name["contact_points.csv"] == hashlib.sha256(told).hexdigest()
+    assert made(tmp_path) == again
+    assert "erased" not in Extract.objects.get().manifest  # what was told at first stays
+    Change.objects.filter(noun="hold").update(row={"kind": "altered"})
+    with pytest.raises(AssertionError):
+        made(tmp_path)
+
+
+@pytest.mark.django_db
 def test_every_noun_the_bank_is_told_of_is_noted_by_postgresql_with_the_columns_of_its_file() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tgargs FROM pg_trigger WHERE tgname = 'change_noted'")

@@ -20,8 +20,10 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from anhuan.acts import dispatch, saying
+from anhuan.acts.customer import held
 from anhuan.acts.dispatch import Refused, Started, Unfit
 from anhuan.acts.outbox import BATCH
 from anhuan.channels.transport import Asked, Health, Message
@@ -29,7 +31,7 @@ from anhuan.core import gate
 from anhuan.core.facts import Attempt
 from anhuan.core.law import Law
 from anhuan.core.vocabulary import Channel
-from anhuan.records import identity
+from anhuan.records import events, identity
 from anhuan.records.attempt import Fault
 from anhuan.records.facts import Known
 from anhuan.records.identity import Said, seal_said
@@ -131,8 +133,8 @@ def resolve_abandoned(*, at: datetime, by: str) -> int:
 
 ASK_AFTER = timedelta(minutes=5)
 """After so long the other side is asked about a message of which nobody knows whether it left."""
-_AWAIT, _GIVE_UP = timedelta(hours=3), timedelta(days=3)
-"""For how long a receipt of a message that was taken is awaited, and after how long nobody asks any more."""
+_AWAIT, GIVE_UP = timedelta(hours=3), timedelta(days=3)
+"""For how long a receipt of a message that was taken is awaited, and after how long nobody asks any more: a person may decide then."""
 _ASKED_AT_ONCE = 200
 _UNSETTLED = """
 SELECT i.item_id, p.attempt_id, i.parts, array_remove(array_agg(r.reference ORDER BY r.id), '')
@@ -150,7 +152,7 @@ def unsettled(channel: Channel, *, at: datetime, known: Collection[UUID] = ()) -
     Those of which nobody knows whether they left, after minutes; those that were taken, after hours without a receipt.
     """
     asked = {
-        "channel": channel.value, "oldest": (at - _GIVE_UP - timedelta(days=7)).date(), "given_up": at - _GIVE_UP,
+        "channel": channel.value, "oldest": (at - GIVE_UP - timedelta(days=7)).date(), "given_up": at - GIVE_UP,
         "unknown": at - ASK_AFTER, "sent": at - _AWAIT, "known": list(known), "most": _ASKED_AT_ONCE,
     }  # fmt: skip
     with connection.cursor() as cursor:
@@ -162,6 +164,40 @@ def unsettled(channel: Channel, *, at: datetime, known: Collection[UUID] = ()) -
         for item_id, attempt_id, parts, references in rows
         if item_id in said
     }
+
+
+_WITH_A_LINE = (Channel.CALL.value, Channel.VISIT.value)
+"""Of these nobody may say that they took place: what they came to is a fact of its own, and unknown they count as whatever would count."""
+
+
+def given_up(campaign: Campaign, *, at: datetime) -> QuerySet[OutboxItem]:
+    """Messages of which nobody will say any more whether they left."""
+    return OutboxItem.objects.filter(
+        campaign=campaign, state=ItemState.UNKNOWN, changed_at__lte=at - GIVE_UP, contact_id__isnull=False
+    ).exclude(campaign__channel__in=_WITH_A_LINE)
+
+
+def count_as_sent(campaign_id: UUID, *, reason: str, at: datetime, by: str) -> int:
+    """A person closes what nobody will answer for: each message counts as sent, as it did while it was unknown; how many that are.
+
+    Nothing is sent by it and no seat is given back. A receipt that comes after all still says what became of one. Twice is as once.
+    """
+    counted = 0
+    campaign = Campaign.objects.get(pk=campaign_id)
+    for customer_id in given_up(campaign, at=at).order_by("customer_id").values_list("customer_id", flat=True).distinct():
+        with transaction.atomic():
+            for item in given_up(campaign, at=at).filter(customer_id=customer_id).select_for_update(of=("self",)):
+                with held(customer_id, at=at, by=by) as customer:
+                    if item.contact_id is None or dispatch.complete(item.contact_id, at=at, by=by):
+                        continue
+                    customer.remember("message.counted", {"item": str(item.item_id), "contact": str(item.contact_id)})
+                item.state, item.code, item.changed_at = ItemState.SENT, "counted_as_sent", at
+                item.save(update_fields=["state", "code", "changed_at"])
+                counted += 1
+    if counted:
+        body = {"campaign": str(campaign_id), "channel": campaign.channel, "messages": counted, "reason": reason[:200]}
+        events.append(chain=events.HOUSE, kind="campaign.counted", body=body, at=at, by=by)
+    return counted
 
 
 def tell_health(worker: int, carriers: Iterable[tuple[str, Health]], *, at: datetime) -> None:

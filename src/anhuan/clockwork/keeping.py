@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from anhuan import clock
 from anhuan.acts import law, retention, viewing
-from anhuan.acts.dispatch import carriers
+from anhuan.acts.dispatch import carriers, telephone
 from anhuan.acts.retention import Swept
 from anhuan.core.vocabulary import Channel
 
@@ -26,7 +26,8 @@ def sweep(home: Path, *, by: str, dry_run: bool = False) -> Swept:
             return Swept()
     if not dry_run:
         viewing.clear_old(at=at, by=by)
+    desk = telephone.read(home)
     return retention.sweep(
-        recordings=told.get(Channel.CALL, {}).get("recordings"), spool=told.get(Channel.LETTER, {}).get("spool"),
-        packs=law.in_force(at).packs, at=at, by=by, dry_run=dry_run,
+        desk_recordings=desk.recordings if desk else None, recordings=told.get(Channel.CALL, {}).get("recordings"),
+        spool=told.get(Channel.LETTER, {}).get("spool"), packs=law.in_force(at).packs, at=at, by=by, dry_run=dry_run,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import DeleteJobCondition
 
 from anhuan import clock
-from anhuan.acts import law, longer, outbox, sending
+from anhuan.acts import call, law, longer, outbox, sending
 from anhuan.acts.dispatch.carriers import Carriers
 from anhuan.acts.sending import Number
 from anhuan.channels.transport import Inbound
@@ -81,6 +81,7 @@ class Sender:
             logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
         hearing.settle_left(self.carriers.home / JOURNALS, lives=sending.lives, by=ACTOR)
         longer.take_incomplete(at=clock.now(), by=ACTOR)
+        call.collect(self.carriers.home, at=clock.now(), by=ACTOR)
         self.ask()
         outbox.sweep(at=clock.now(), real=clock.real())
         self.tell_health()

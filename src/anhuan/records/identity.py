@@ -7,6 +7,8 @@ at a value in clear. Nothing here may be logged; `repr` of a person shows ids on
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 from collections import Counter
@@ -197,10 +199,24 @@ def seal_said(told: Mapping[UUID, Mapping[str, Any]], *, ring: Keyring | None = 
 def said(rows: Iterable[UUID], *, ring: Keyring | None = None) -> dict[UUID, dict[str, Any]]:
     """What items or replies say, in clear, by their ids; for pages that record the look."""
     ring = ring or keyring()
+    return {row: json.loads(plain) for row, plain in _plain(rows, ring)}
+
+
+def said_digests(rows: Iterable[UUID], *, ring: Keyring | None = None) -> dict[UUID, str]:
+    """What stays of such words once they are erased: an HMAC-SHA256 under the fingerprint key, for whoever would prove a copy.
+
+    Keyed, for words of a reminder are few and could be guessed from a plain digest.
+    """
+    ring = ring or keyring()
     return {
-        row.row_id: json.loads(ring.open("said", str(row.row_id), row.sealed, row.key_id))
-        for row in Said.objects.filter(pk__in=list(rows))
+        row: hmac.digest(ring.fingerprint, f"anhuan/said/{row}/".encode() + plain, hashlib.sha256).hex()
+        for row, plain in _plain(rows, ring)
     }
+
+
+def _plain(rows: Iterable[UUID], ring: Keyring) -> list[tuple[UUID, bytes]]:
+    found = Said.objects.filter(pk__in=list(rows))
+    return [(row.row_id, ring.open("said", str(row.row_id), row.sealed, row.key_id)) for row in found]
 
 
 # --- Masks: enough to recognise, too little to misuse ---------------------------------------------------------------

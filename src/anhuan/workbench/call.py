@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -155,6 +156,17 @@ def check(request: HttpRequest, call_id: UUID) -> HttpResponse:
     viewed(request, [found.customer_id], clear=found.way != Way.INBOUND, reason="call")
     told = {"check_faults": answer} if isinstance(answer, list) else {"checked": answer}
     return render(request, "workbench/_call.html", _context(request, found) | told)
+
+
+@page
+@require_GET
+def line(request: HttpRequest, call_id: UUID) -> HttpResponse:
+    """How the exchange says the line ended; the page asks until it has."""
+    found = _led(request, call_id)
+    told = calls.ended(found, home=Path(settings.ANHUAN_HOME), at=clock.now())
+    context = {"call": found, "line": told, "quiet": told == calls.NOT_PICKED_UP}
+    # 286 tells htmx to ask no more.
+    return render(request, "workbench/_call_line.html", context, status=286 if told else 200)
 
 
 @page

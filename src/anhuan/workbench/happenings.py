@@ -227,6 +227,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         % {"number": len(body["asked"])}
     ),
     "call.wrapped": _wrapped,
+    "call.recorded": lambda body: _("The recording of a call is kept until %(keep_until)s.") % body["recording"],
     "note.kept": lambda body: _("Kept a note: %(kind)s.") % {"kind": desk_words.word(body["kind"], "note")},
     "hold.placed": _placed,
     "hold.ended": _ended,

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
 from anhuan.acts import identity as looks
+from anhuan.acts import law, retention, sending
 from anhuan.acts import outbox as acts
 from anhuan.records import access, identity
 from anhuan.records.outbox import UNDER_WAY, Campaign, ChannelHealth, ItemState, OutboxItem, Receipt, Reply, counts
@@ -89,6 +90,8 @@ def campaign(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         "state": state,
         "items": Paginator(items, PER_PAGE).get_page(request.GET.get("page")),
         "may_stop": reader(request).may(Right.SIGN),
+        "given_up": sending.given_up(found, at=clock.now()).count(),
+        "give_up_days": sending.GIVE_UP.days,
     }
     return render(request, "workbench/campaign.html", context)
 
@@ -101,6 +104,18 @@ def stop(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
         raise PermissionDenied
     found = get_object_or_404(Campaign, pk=campaign_id)
     acts.stop(found.pk, reason=request.POST.get("reason", ""), at=clock.now(), by=reader(request).get_username())
+    return redirect("campaign", campaign_id=campaign_id)
+
+
+@page
+@require_POST
+def count_as_sent(request: HttpRequest, campaign_id: UUID) -> HttpResponse:
+    """Close what nobody will answer for any more: it counts as sent."""
+    if not reader(request).may(Right.SIGN):
+        raise PermissionDenied
+    found = get_object_or_404(Campaign, pk=campaign_id)
+    by = reader(request).get_username()
+    sending.count_as_sent(found.pk, reason=request.POST.get("reason", ""), at=clock.now(), by=by)
     return redirect("campaign", campaign_id=campaign_id)
 
 
@@ -127,13 +142,18 @@ def message(request: HttpRequest, row_id: UUID) -> HttpResponse:
     customer_id = item.customer_id if item else reply.customer_id if reply else ""
     if customer_id and not access.may_see_case(reader(request), customer_id):
         raise Http404
+    now, said = clock.now(), identity.said([row_id]).get(row_id, {})
     if customer_id:
-        viewed(request, [customer_id], clear=True)
-        looks.look_at_message(customer_id, row_id, at=clock.now(), by=reader(request).get_username())
+        viewed(request, [customer_id], clear=bool(said))
+    if customer_id and said:
+        looks.look_at_message(customer_id, row_id, at=now, by=reader(request).get_username())
+    made = item.changed_at if item else reply.heard_at if reply else now
     context = {
         "item": item,
         "reply": reply,
-        "said": identity.said([row_id]).get(row_id, {}),
+        "said": said,
+        "erased": None if said else retention.erased(row_id, customer_id),
+        "kept": retention.words_kept_until(customer_id, made, packs=law.in_force(now).packs, at=now) if said else None,
         "receipts": Receipt.objects.filter(item_id=row_id).order_by("id"),
     }
     return render(request, "workbench/_message.html", context)

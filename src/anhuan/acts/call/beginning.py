@@ -201,9 +201,10 @@ def _clash(failure: IntegrityError) -> Fault:
 
 def _rung(call: Call, started: Started, *, at: datetime, by: str) -> Call | list[Fault]:
     """Let the exchange ring the collector; a proof that nothing left gives the contact back."""
-    number = handed(call)
+    given = handed(call)
+    number = given.tel.removeprefix("tel:") if given else ""  # with the country's digits, as a robot's calls are dialled
     extension = Telephone.objects.get(pk=by).extension
-    receipt = telephone.ring(Path(settings.ANHUAN_HOME), started.verdict, extension, number.number if number else "")
+    receipt = telephone.ring(Path(settings.ANHUAN_HOME), started.verdict, extension, number, str(call.call_id))
     if receipt.nothing_left:
         with transaction.atomic():
             dispatch.void(started.contact_id, proof=receipt.code, at=at, by=by)

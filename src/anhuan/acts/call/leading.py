@@ -56,8 +56,11 @@ def keep_draft(
     return []
 
 
-def report(named: str, line: LineResult, *, at: datetime) -> bool:
-    """A dialler tells what became of the line of a call, named by its id or its contact's: the wrap-up begins with it. Whether it is open."""
+def report(named: str, line: LineResult, *, at: datetime, code: str = "") -> bool:
+    """A dialler tells what became of the line of a call, named by its id or its contact's: the wrap-up begins with it. Whether it is open.
+
+    `code`: that of the code book, where the dialler knows more than the line's result.
+    """
     try:
         of_it = Q(call_id=UUID(named)) | Q(contact_id=UUID(named))
     except ValueError:
@@ -69,7 +72,8 @@ def report(named: str, line: LineResult, *, at: datetime) -> bool:
         if isinstance(led, list):
             return False
         call, _ = led
-        call.draft = {**call.draft, "reported": next(each.code for each in codes.book().lines.values() if each.line is line)}
+        told = code or next(each.code for each in codes.book().lines.values() if each.line is line)
+        call.draft = {**call.draft, "reported": told}
         call.save(update_fields=["draft"])
     return True
 
