@@ -366,9 +366,7 @@ def test_a_reload_in_mid_call_keeps_what_was_written(lin: Person, desk: Open) ->
     lin.press("Escape", "t", "2")
     expect(lin.page.locator(".chosen[data-result=CBK]")).to_be_visible()
     lin.press("w")
-    with lin.page.expect_response(
-        lambda answer: "/draft/" in answer.url and "until+the+evening" in (answer.request.post_data or "")
-    ):
+    with lin.page.expect_response(lambda draft: "/draft/" in draft.url and "evening" in (draft.request.post_data or "")):
         lin.type("Busy until the evening")
     expect(lin.page.locator("#call-saved [data-saved]")).to_be_visible()
     lin.page.reload()
