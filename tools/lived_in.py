@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from anhuan import settings
@@ -17,7 +17,7 @@ from anhuan import settings
 settings.start()
 
 from anhuan import clock  # noqa: E402  Django must be set up first
-from anhuan.acts import bargain, desk, dispute, hardship, plan, worklist  # noqa: E402
+from anhuan.acts import bargain, desk, dispute, hardship, payment_import, plan, quality, worklist  # noqa: E402
 from anhuan.acts import call as calls  # noqa: E402
 from anhuan.acts import law as laws  # noqa: E402
 from anhuan.acts.call import Disposition  # noqa: E402
@@ -33,8 +33,12 @@ from anhuan.records.contact import Refusal  # noqa: E402
 from anhuan.records.dispute import Dispute  # noqa: E402
 from anhuan.records.hardship import Hardship  # noqa: E402
 from anhuan.records.night import Night  # noqa: E402
+from anhuan.records.payment import PaymentImport  # noqa: E402
+from anhuan.records.payment_suspense import Suspense  # noqa: E402
 from anhuan.records.plan import Plan  # noqa: E402
-from anhuan.records.staff import Staff  # noqa: E402
+from anhuan.records.quality import QualityPick, QualityReview  # noqa: E402
+from anhuan.records.staff import Staff, Team  # noqa: E402
+from anhuan.records.wording import WordingVersion  # noqa: E402
 from anhuan.rulebook import codes  # noqa: E402
 
 DAY = ("PTP", "NOA", "CBK", "NOA", "PTP", "CLP", "RTP", "NOA")
@@ -132,7 +136,47 @@ def live() -> None:
         call = reach(item.customer_id, by, clock.now()) if item else None
         if call and proves:
             calls.check_identity(call.call_id, answers(call), at=clock.now(), by=by)
+    judged(done)
+    paid()
     print(len(done), "calls", file=sys.stderr)
+
+
+def judged(done: list[Call]) -> None:
+    """Two calls are asked for and one of them reviewed; something is agreed with the collector; somebody is on the line."""
+    form = quality.form_in_force(clock.now().date())
+    house = CaseFigures.objects.filter(placed_with="", bucket__gt=0).order_by("-case_id")
+    seen = set(house.values_list("case_id", flat=True))
+    for call in [each for each in done if each.contact_id and each.customer_id in seen][:2]:
+        quality.ask(call.contact_id, at=clock.now(), by="zhouqi")
+        if not QualityReview.objects.exists():
+            met = {each.id: "yes" for each in form.criteria}
+            said = "开场白完整，语气平和。"
+            quality.review(
+                call.contact_id,
+                answers=met,
+                evidence=["contact", "note"],
+                comment=said,
+                finish=True,
+                at=clock.now(),
+                by="zhouqi",
+            )
+            agreed_on = "核身前不提欠款；下周一起听两通电话。"
+            quality.coach(call.by, text=agreed_on, due_on=date(2026, 11, 30), at=clock.now(), by="zhouqi")
+    calls.receive(house[0].case_id, at=clock.now(), by="sunyan")
+
+
+def paid() -> None:
+    """A file of payments: one that fits an account, and one of which nobody knows whose it is."""
+    account = Account.objects.filter(bucket__gt=0).order_by("account_id")[0]
+    lines = (
+        "reference,amount,currency,effective_on,account_id,virtual_account,remittance\n"
+        f"PAY-20261122-01,200.00,{account.currency},2026-11-22,{account.account_id},,\n"
+        "PAY-20261122-02,1860.00,CNY,2026-11-22,,,信用卡还款\n"
+    )
+    file = payment_import.preview(
+        lines.encode(), name="payments-2026-11-22.csv", today=date(2026, 11, 23), at=clock.now(), by="demo"
+    )
+    payment_import.take(file, at=clock.now(), by="demo")
 
 
 def places() -> dict[str, str]:
@@ -141,7 +185,12 @@ def places() -> dict[str, str]:
     figures = CaseFigures.objects.filter(placed_with="").order_by("-overdue_accounts", "-case_id")
     held = open_call("wanglei")
     worked = Call.objects.filter(by="wanglei").exclude(closed_at=None).order_by("closed_at")
+    looked_at = QualityPick.objects.exclude(reviews=None)[0]
     one = {
+        "inbound_call": open_call("sunyan").pk, "quality_call": looked_at.pk,
+        "person_judged": Staff.objects.get(username=looked_at.collector).pk,
+        "payment_file": PaymentImport.objects.all()[0].pk, "suspense": Suspense.objects.all()[0].pk,
+        "wording": WordingVersion.objects.order_by("pk")[0].pk, "team": Team.objects.order_by("pk")[0].pk,
         "case": held.customer_id if held else figures[0].case_id, "busy": refused.customer_id if refused else figures[0].case_id,
         "closed_call": worked[0].pk,
         "plan": Plan.objects.order_by("-total_minor")[0].pk, "dispute": Dispute.objects.order_by("opened_at")[0].pk,

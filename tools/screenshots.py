@@ -1,9 +1,9 @@
 """Draws the pages of the demonstration: `python tools/screenshots.py [--all DIR] [--size 2560x1440] [--only call,wall]`.
 
 Fills the home of the demonstration if it is empty (`anhuan demo`), has its people do a few things, so that no page is empty, serves
-it, and photographs its pages with Debian's chromium into docs/images; with `--all`, every page in both languages into DIR, the main ones
-in the dark theme too, to be looked at before a change is handed in. It works in the home: give it one of its own (ANHUAN_HOME; by
-default var/screenshots). Personal data stays masked, but for the number on a call's screen, which is made up like everything else.
+it, and photographs its pages with Debian's chromium into docs/images; with `--all`, every page in both languages and themes into DIR,
+to be looked at before a change is handed in. It works in the home: give it one of its own (ANHUAN_HOME; by default var/screenshots).
+Personal data stays masked, but for the number on a call's screen, which is made up like everything else.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SHOWN = (
     ("gate", "zh-hans", "light"),
     ("compliance", "en", "light"),
 )
-MAIN = {"dashboard", "case", "call", "offers", "worklist", "wall", "approvals", "inbound", "queues"}
+THEMES = ("light", "dark")
 SHORT = {"en": "en", "zh-hans": "zh"}
 
 
@@ -78,31 +78,42 @@ SHOTS: dict[str, Shot] = {
     "call-verified": Shot("chenxi", "/call/", ("1",)),
     "call-closed": Shot(_C, "/call/{closed_call}/"),
     "inbound": Shot(_C, "/desk/"),
+    "inbound-check": Shot("sunyan", "/desk/call/{inbound_call}/"),
+    "reveal": Shot(_C, "/cases/{case}/", ("r",)),
+    "explanation": Shot(_D, "/explanation/{busy}/?channel=call"),
     "plans": Shot(_S, "/plans/"),
     "plan": Shot(_S, "/plans/{plan}/"),
     "agreement": Shot(_S, "/plans/{plan}/agreement/"),
     "approvals": Shot(_S, "/approvals/"),
     "disputes": Shot(_S, "/disputes/"),
     "dispute": Shot("sunyan", "/disputes/{dispute}/"),
-    "hardship": Shot("sunyan", "/disputes/hardship/{hardship}/"),
+    "hardship": Shot(_S, "/disputes/hardship/{hardship}/"),
     "payments": Shot(_D, "/payments/"),
+    "payment-file": Shot(_D, "/payments/{payment_file}/"),
     "suspense": Shot(_D, "/payments/suspense/"),
+    "suspense-item": Shot(_D, "/payments/suspense/{suspense}/"),
     "wall": Shot(_S, "/wall/"),
     "wall-big": Shot(_S, "/wall/?big=1"),
     "wall-rows": Shot(_S, "/wall/promises/"),
     "boards": Shot(_S, "/boards/"),
     "quality": Shot(_S, "/quality/"),
+    "quality-call": Shot(_S, "/quality/calls/{quality_call}/"),
+    "quality-person": Shot(_S, "/quality/people/{person_judged}/"),
     "quality-mine": Shot(_C, "/quality/mine/"),
     "people": Shot(_D, "/people/"),
     "person-new": Shot(_D, "/people/new/"),
     "person": Shot(_D, "/people/{person}/"),
+    "team": Shot(_D, "/people/teams/{team}/"),
     "account": Shot(_C, "/account/"),
+    "password": Shot(_C, "/account/password/"),
     "second-factor": Shot(_C, "/account/second-factor/"),
     "nights": Shot(_D, "/nights/"),
     "night": Shot(_D, "/nights/{night}/"),
     "outbox": Shot(_D, "/outbox/"),
     "sandbox": Shot(_D, "/sandbox/"),
     "wordings": Shot(_D, "/wordings/"),
+    "wording": Shot(_D, "/wordings/{wording}/"),
+    "wording-edit": Shot(_D, "/wordings/{wording}/edit/"),
     "compliance": Shot(_H, "/compliance/"),
     "rulebook": Shot(_H, "/compliance/rulebook/"),
     "looks": Shot(_H, "/compliance/looks/"),
@@ -110,16 +121,18 @@ SHOTS: dict[str, Shot] = {
     "strategies": Shot(_X, "/strategies/"),
     "strategy": Shot(_X, "/strategies/cards/1/?table=treatment&row=30"),
     "strategy-edit": Shot(_X, "/strategies/cards/1/edit/?table=stage"),
+    "strategy-changes": Shot(_X, "/strategies/cards/1/changes/"),
     "simulation": Shot(_X, "/strategies/cards/1/simulation/"),
     "arms": Shot(_X, "/strategies/cards/arms/"),
     "nothing": Shot(_D, "/nowhere/"),
     "forbidden": Shot(_C, "/people/"),
+    "wrong-method": Shot(_C, "/work/next/"),
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--all", type=Path, metavar="DIR", help="every page and language, the main ones dark too")
+    parser.add_argument("--all", type=Path, metavar="DIR", help="every page, language and theme")
     parser.add_argument("--only", default="", help="names of pages, separated by commas")
     parser.add_argument("--size", default="1366x768")
     asked = parser.parse_args()
@@ -139,21 +152,21 @@ def main() -> int:
     with serving(environment) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         password = (home / "secrets/demo_password").read_text().strip()
-        for user, language, theme in sorted({(SHOTS[name].user, language, theme) for name, language, theme in views}):
-            page = sign_in(browser, address, user, password, language=language, theme=theme, size=(width, height))
-            for name in [name for name, *rest in views if tuple(rest) == (language, theme) and SHOTS[name].user == user]:
-                file = folder / f"{name}-{SHORT[language]}-{theme}.png"
-                photograph(page, address, SHOTS[name], file, places)
-                print(file, flush=True)
+        for user, language in sorted({(SHOTS[name].user, language) for name, language, _ in views}):
+            page = sign_in(browser, address, user, password, language=language, size=(width, height))
+            for name in [name for name in SHOTS if SHOTS[name].user == user]:
+                themes = [theme for theme in THEMES if (name, language, theme) in views]
+                files = {theme: folder / f"{name}-{SHORT[language]}-{theme}.png" for theme in themes}
+                if files:
+                    photograph(page, address, SHOTS[name], files, places)
+                    print(*files.values(), flush=True)
             page.context.close()
         browser.close()
     return 0
 
 
 def _views(*, everything: bool) -> list[tuple[str, str, str]]:
-    if not everything:
-        return list(SHOWN)
-    return [view for view in product(SHOTS, SHORT, ("light", "dark")) if view[2] == "light" or view[0] in MAIN]
+    return list(product(SHOTS, SHORT, THEMES)) if everything else list(SHOWN)
 
 
 @contextmanager
@@ -177,11 +190,9 @@ def serving(environment: dict[str, str]) -> Iterator[str]:
         site.wait(20)
 
 
-def sign_in(
-    browser: Browser, address: str, user: str, password: str, *, language: str, theme: str, size: tuple[int, int]
-) -> Page:
+def sign_in(browser: Browser, address: str, user: str, password: str, *, language: str, size: tuple[int, int]) -> Page:
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
-    cookies = {"anhuan-language": language, "theme": theme}
+    cookies = {"anhuan-language": language, "theme": "light"}
     context.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
     page = context.new_page()
     if user:
@@ -193,8 +204,8 @@ def sign_in(
     return page
 
 
-def photograph(page: Page, address: str, shot: Shot, file: Path, places: dict[str, str]) -> None:
-    """One page, whole."""
+def photograph(page: Page, address: str, shot: Shot, files: dict[str, Path], places: dict[str, str]) -> None:
+    """One page, whole, in each of the themes."""
     page.goto(address + shot.address.format(**places))
     _settle(page)
     for key in shot.keys:
@@ -207,18 +218,28 @@ def photograph(page: Page, address: str, shot: Shot, file: Path, places: dict[st
         page.press("#plan-ask [name=instalments]", "Enter")
         page.locator("#plan-offers > *").first.wait_for()
         _settle(page)
+    page.evaluate("scrollTo(0, 0)")
     # The side bar sticks to the window; a window as tall as the page lets it reach the bottom.
     size = page.viewport_size or {"width": 1366, "height": 768}
     whole = min(page.evaluate("document.documentElement.scrollHeight"), 1900)
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], whole)})
-    page.wait_for_timeout(300)
-    page.screenshot(path=file)
+    for theme, file in files.items():
+        page.evaluate(_TURN, theme)
+        page.wait_for_timeout(200)  # charts are drawn anew
+        page.screenshot(path=file)
     page.set_viewport_size(size)
 
 
+_TURN = """(theme) => {
+  document.documentElement.dataset.bsTheme = theme;
+  document.documentElement.dispatchEvent(new CustomEvent('theme'));
+}"""
+
+
 def _settle(page: Page) -> None:
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(300)
+    """Everything the page asks for by itself has come."""
+    page.wait_for_function("() => document.readyState === 'complete' && !document.querySelector('.htmx-request')")
+    page.wait_for_timeout(150)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The headers that keep a page to itself: scripts, styles and requests only from our own address.
+"""The headers that keep a page to itself: scripts, styles and requests only from our own address; and a page for a wrong method.
 
 Knows the policy the pages are written for (no inline script or style, no eval, no frame around us). Does not
 know any page; the two that show decision tables name their own, narrowest exception (`dmn_words`).
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
 
 # Tabler draws the arrows of its select boxes and checks from data addresses in its style sheet.
 SOURCES = {
@@ -45,4 +46,23 @@ class ContentSecurityPolicy:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        return response
+
+
+class WrongMethod:
+    """Says in a page what an empty answer would not: that an address which only takes forms was asked for, and nothing was done.
+
+    Whoever signs in after her session ended in mid-form comes back to such an address.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        staff = getattr(request, "user", None)  # a machine, which never signs in, is answered in its own way
+        if isinstance(response, HttpResponseNotAllowed) and staff is not None and staff.is_authenticated:
+            page = render(request, "405.html", status=response.status_code)
+            page.headers["Allow"] = response.headers["Allow"]
+            return page
         return response

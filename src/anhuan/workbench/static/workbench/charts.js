@@ -237,6 +237,11 @@
     document.querySelectorAll("[data-chart]").forEach((node) => {
       const data = read(node.dataset.source || "chart-data");
       if (!data) return;
+      if (node.dataset.empty && data.series.every((one) => one.values.every((value) => value === null))) {
+        node.textContent = node.dataset.empty;
+        node.classList.add("plot-empty");
+        return;
+      }
       let chart = echarts.getInstanceByDom(node);
       if (!chart) {
         chart = echarts.init(node, null, { renderer: "svg" });

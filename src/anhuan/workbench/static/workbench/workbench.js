@@ -92,6 +92,7 @@
     const opener = event.target.closest("[data-open]");
     if (opener) open(opener.dataset.open);
     if (event.target.closest("[data-reload]")) window.location.reload();
+    if (event.target.closest("[data-back]")) window.history.back();
     const closer = event.target.closest("[data-close]");
     if (closer) closer.closest("dialog").close();
   });
@@ -136,10 +137,11 @@
   });
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    // A session that ended answers with the sign-in page; that belongs in the whole window.
+    // A session that ended answers with the sign-in page; that belongs in the whole window, unless something typed were lost.
     if (event.detail.xhr.responseURL.includes("/login/")) {
       event.detail.shouldSwap = false;
-      window.location.reload();
+      if (typed()) trouble("session", event.detail.elt);
+      else window.location.reload();
     } else if (event.detail.xhr.status === 422) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
@@ -153,7 +155,70 @@
     if (told && told.querySelector("[data-revealed]")) revealed(told);
   });
 
-  document.addEventListener("htmx:responseError", (event) => say(`${event.detail.xhr.status} ${event.detail.xhr.statusText}`));
+  // --- What failed says so in sight until it succeeds or is closed; the page is left as it is, with everything typed.
+
+  const sheet = document.getElementById("trouble");
+  let troubled = null;
+
+  const typed = () => [...document.querySelectorAll("main textarea, main input")].some((field) => field.value.trim()
+    && field.value !== field.defaultValue && !["checkbox", "radio", "hidden"].includes(field.type));
+
+  function trouble(kind, part) {
+    const known = sheet.querySelector(`[data-trouble="${kind}"]`) ? String(kind) : kind >= 500 ? "500" : "other";
+    sheet.querySelectorAll("[data-trouble]").forEach((each) => { each.hidden = each.dataset.trouble !== known; });
+    (document.querySelector("dialog[open]") || document.body).append(sheet);  // beside an open window it could not be reached
+    sheet.hidden = false;
+    troubled = part;
+  }
+
+  function settled() {
+    sheet.hidden = true;
+    troubled = null;
+  }
+
+  document.addEventListener("htmx:responseError", (event) => trouble(event.detail.xhr.status, event.detail.elt));
+  ["htmx:sendError", "htmx:timeout"].forEach((kind) => document.addEventListener(kind, (event) => trouble("away", event.detail.elt)));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && event.detail.elt === troubled && !event.detail.xhr.responseURL.includes("/login/")) settled();
+  });
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-trouble-close]")) settled(); });
+
+  // Whoever has signed in again in another window goes on with this page: it takes the new session's token.
+  window.addEventListener("focus", async () => {
+    if (sheet.hidden || sheet.querySelector("p[data-trouble=session]").hidden) return;
+    const answer = await fetch(window.location.href, { credentials: "same-origin" }).catch(() => null);
+    if (!answer || !answer.ok || answer.url.includes("/login/")) return;
+    const now = new DOMParser().parseFromString(await answer.text(), "text/html").body.getAttribute("hx-headers");
+    document.body.setAttribute("hx-headers", now);
+    document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach((field) => { field.value = JSON.parse(now)["X-CSRFToken"]; });
+    trouble("renewed", troubled);
+  });
+
+  // A form with a text to lose, sent the ordinary way, leaves the page only once the server is known to be there.
+  const cleared = new WeakSet();
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || cleared.has(form) || form.method !== "post" || !form.querySelector("textarea")) return;
+    event.preventDefault();
+    const there = await fetch(document.querySelector("link[rel=icon]").href, { method: "HEAD", cache: "no-store" }).catch(() => null);
+    if (!there) { trouble("away", form); return; }
+    cleared.add(form);
+    form.requestSubmit(event.submitter);
+    cleared.delete(form);
+  });
+
+  // --- What takes longer than a moment shows that it is under way.
+
+  let underWay = 0;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.defaultPrevented) return;
+    underWay += 1;
+    window.setTimeout(() => root.classList.toggle("is-busy", underWay > 0), 350);
+  });
+  document.addEventListener("htmx:afterRequest", () => {
+    underWay = Math.max(underWay - 1, 0);
+    root.classList.toggle("is-busy", underWay > 0 && root.classList.contains("is-busy"));
+  });
 
   // --- A table that scrolls can be reached and scrolled by keyboard; one that does not is no stop on the way.
 
