@@ -246,6 +246,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "anhuan.workbench.middleware.WrongMethod",
     "axes.middleware.AxesMiddleware",
 ]
 
