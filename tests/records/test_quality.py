@@ -21,6 +21,7 @@ from anhuan.records.events import Event
 from anhuan.records.hold import Hold
 from anhuan.records.note import Note
 from anhuan.records.quality import CoachingNote, QualityDraw, QualityPick, QualityReview, calibrations
+from anhuan.records.staff import Staff
 
 pytestmark = pytest.mark.django_db
 DAY = YESTERDAY.date()
@@ -144,7 +145,8 @@ def test_an_appeal_is_answered_by_another_and_hers_is_the_score_that_counts() ->
     assert (second.kind, second.score) == ("appeal", 1000)
     assert QualityReview.objects.get(pk=first.pk).state == "replaced"
     span = {"first": DAY.replace(day=1), "after": DAY.replace(month=12, day=1), "zone": "Asia/Shanghai", "currency": "CNY"}
-    sums = supervision.months(["wang"], start=MORNING - timedelta(days=30), end=MORNING + timedelta(days=9), **span)
+    hers = supervision.stays(Staff.objects.filter(username="wang"))
+    sums = supervision.months(hers, start=MORNING - timedelta(days=30), end=MORNING + timedelta(days=9), **span)
     assert {(each["reviews"], each["score_tenths"], each["fatal"]) for each in sums.values()} == {(1, 1000, 0)}
 
 

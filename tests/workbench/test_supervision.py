@@ -20,13 +20,14 @@ from tests.records.supervised import YESTERDAY
 
 from anhuan import clock
 from anhuan.acts import quality as acts
+from anhuan.acts import staff
 from anhuan.portfolio import snapshot
 from anhuan.records import supervision
 from anhuan.records.contact import Refusal
 from anhuan.records.night import Night
 from anhuan.records.quality import CoachingNote, QualityPick, QualityReview
 from anhuan.records.sign_in import SignIn
-from anhuan.records.staff import Staff
+from anhuan.records.staff import Staff, Team
 from anhuan.records.worklist import WorkItem
 from anhuan.workbench import boards, wall
 
@@ -156,6 +157,27 @@ def test_a_complaint_counts_for_whoever_contacted_her_last(house: dict[str, Staf
     )
     lines = signed_in(house["boss"]).get("/boards/?months=3&by=person").context["lines"]
     assert {line.group: line.sums["complaints"] for line in lines} == {"chen": 0, "wang": 1}
+
+
+def test_boards_count_for_the_team_she_was_in_when_she_did_it(house: dict[str, Staff]) -> None:
+    now, before = MORNING, MORNING - timedelta(days=40)
+    team = staff.save_team("two", queues=[], lead="", at=before, by="boss")
+    assert isinstance(team, Team), team
+    for name, at in (("wang", YESTERDAY), ("chen", now)):
+        assert isinstance(staff.change_staff(name, team="two", at=at, by="boss"), Staff)
+    renamed = staff.save_team("second", pk=team.pk, queues=[], lead="", at=now, by="boss")
+    assert isinstance(renamed, Team), renamed
+    supervised.contact("C0", "wang", YESTERDAY - timedelta(hours=1))
+    supervised.contact("C0", "wang", YESTERDAY)
+    supervised.contact("C1", "chen", YESTERDAY)
+    supervised.promise("C0", "wang", YESTERDAY - timedelta(hours=1), due_on="2026-11-20", state="kept", paid_minor=10_000)
+    boss = signed_in(house["boss"])
+    lines = boss.get("/boards/?months=3").context["lines"]
+    assert {line.group: (line.sums["contacts"], line.sums["kept"]) for line in lines} == {"one": (2, 1), "second": (1, 0)}
+    of_two = boss.get(f"/boards/?months=3&team={team.pk}&by=person").context["lines"]
+    assert {line.group: line.sums["contacts"] for line in of_two} == {"wang": 1}
+    both = boss.get("/boards/?months=3&by=person").context["lines"]
+    assert {line.group: line.sums["contacts"] for line in both} == {"chen": 1, "wang": 2}
 
 
 def test_boards_go_out_as_a_table_and_as_a_workbook_and_are_open_to_those_who_watch(house: dict[str, Staff]) -> None:

@@ -4,11 +4,12 @@ Reads only, each answer in one statement over sets. Every number of a day is the
 definitions of the figures (docs/supervision.md); how much lies in the queues is `records.worklist`, refusals by rule `records.conduct`.
 """
 
+# ruff: noqa: S608  The SQL is put together from constants of this file; every value is bound.
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -16,11 +17,12 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 
 from anhuan.core.plan.promise import PromiseState
 from anhuan.records.call import Call
-from anhuan.records.contact import Contact, Refusal
+from anhuan.records.contact import Refusal
 from anhuan.records.dispute import Dispute, DisputeState
+from anhuan.records.events import HOUSE, Event
 from anhuan.records.plan import Approval
 from anhuan.records.promise import Promise
-from anhuan.records.staff import Right, Staff, roles_that_may
+from anhuan.records.staff import Right, Staff, Team, roles_that_may
 
 Row = dict[str, Any]
 RIGHT_PARTY = Q(party_code="RPC", verified_at__isnull=False)
@@ -148,87 +150,148 @@ def waiting(day: Day, *, ahead: timedelta) -> Row:
     }  # fmt: skip
 
 
+# --- who was in which team ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stay:
+    """Somebody's time in a team, or in none, from `since` to just before `until`."""
+
+    username: str
+    team: int | None
+    since: datetime
+    until: datetime
+
+
+_ALWAYS, _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_STANDING = ("staff.created", "staff.changed", "team.created", "team.changed")
+
+
+def stays(people: Iterable[Staff]) -> list[Stay]:
+    """In which team each of these was and when, as the house's chain tells it; of whom it tells nothing, she was always where she is now."""
+    named = dict(Team.objects.values_list("name", "pk"))  # of a team without an event its name now is the only one known
+    moves: dict[str, list[tuple[datetime, int | None]]] = {}
+    for kind, at, body in (
+        Event.objects.filter(chain=HOUSE, kind__in=_STANDING).order_by("number").values_list("kind", "at", "body")
+    ):
+        if kind.startswith("team."):
+            named = {name: pk for name, pk in named.items() if pk != body["team"]} | {body["name"]: body["team"]}
+        elif kind == "staff.created":
+            moves[body["username"]] = [(_ALWAYS, named.get(body.get("team", "")))]
+        elif "team" in body["changed"]:
+            before, after = (named.get(name) for name in body["changed"]["team"])
+            moves.setdefault(body["username"], [(_ALWAYS, before)]).append((at, after))
+    told = []
+    for one in people:
+        hers = moves.get(one.get_username(), [(_ALWAYS, None)])
+        ends = [at for at, _team in hers[1:]] + [_EVER]
+        # What she is in now is told by herself: a team of before may have had no event.
+        teams = [team for _at, team in hers[:-1]] + [one.team_id]
+        told += [
+            Stay(one.get_username(), team, since, until) for (since, _), until, team in zip(hers, ends, teams, strict=True)
+        ]
+    return told
+
+
 # --- months -------------------------------------------------------------------------------------------------------
 
-# Each statement gives rows of `month`, `by` and its figures; those of money are asked for one currency.
+# Whoever did something, in the team she was in then.
+_THEN = """
+JOIN unnest(%(people)s::text[], %(teams)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[]) s (who, team, since, until)
+ON s.who = {who} AND {at} >= s.since AND {at} < s.until
+"""
+# Each statement gives rows of `month`, `by`, `team` and its figures; those of money are asked for one currency.
 _MONTHS: Sequence[str] = (
-    """
-    SELECT date_trunc('month', started_at AT TIME ZONE %(zone)s)::date AS month, "by",
+    f"""
+    SELECT date_trunc('month', started_at AT TIME ZONE %(zone)s)::date AS month, "by", s.team,
            count(*) AS contacts, count(*) FILTER (WHERE line_result = 'connected') AS answered
-    FROM records_contact WHERE started_at >= %(start)s AND started_at < %(end)s AND "by" = ANY(%(people)s)
-      AND direction = 'outbound' AND state <> 'void' GROUP BY 1, 2
+    FROM records_contact {_THEN.format(who='"by"', at="started_at")} WHERE started_at >= %(start)s AND started_at < %(end)s
+      AND direction = 'outbound' AND state <> 'void' GROUP BY 1, 2, 3
     """,
-    """
-    SELECT date_trunc('month', closed_at AT TIME ZONE %(zone)s)::date AS month, "by",
+    f"""
+    SELECT date_trunc('month', closed_at AT TIME ZONE %(zone)s)::date AS month, "by", s.team,
            count(*) AS calls, count(*) FILTER (WHERE party_code = 'RPC' AND verified_at IS NOT NULL) AS right_party
-    FROM records_call WHERE closed_at >= %(start)s AND closed_at < %(end)s AND "by" = ANY(%(people)s) GROUP BY 1, 2
+    FROM records_call {_THEN.format(who='"by"', at="closed_at")} WHERE closed_at >= %(start)s AND closed_at < %(end)s GROUP BY 1, 2, 3
     """,
-    """
-    SELECT date_trunc('month', at AT TIME ZONE %(zone)s)::date AS month, "by", count(*) AS refusals
-    FROM records_refusal WHERE at >= %(start)s AND at < %(end)s AND "by" = ANY(%(people)s) GROUP BY 1, 2
+    f"""
+    SELECT date_trunc('month', at AT TIME ZONE %(zone)s)::date AS month, "by", s.team, count(*) AS refusals
+    FROM records_refusal {_THEN.format(who='"by"', at="at")} WHERE at >= %(start)s AND at < %(end)s GROUP BY 1, 2, 3
     """,
-    """
-    SELECT date_trunc('month', at AT TIME ZONE %(zone)s)::date AS month, "by", count(*) AS promises
-    FROM records_promise WHERE at >= %(start)s AND at < %(end)s AND "by" = ANY(%(people)s) AND state <> 'withdrawn' GROUP BY 1, 2
+    f"""
+    SELECT date_trunc('month', at AT TIME ZONE %(zone)s)::date AS month, "by", s.team, count(*) AS promises
+    FROM records_promise {_THEN.format(who='"by"', at="at")} WHERE at >= %(start)s AND at < %(end)s AND state <> 'withdrawn' GROUP BY 1, 2, 3
     """,
-    """
-    SELECT date_trunc('month', due_on)::date AS month, "by", count(*) AS due, count(*) FILTER (WHERE state = 'kept') AS kept,
+    f"""
+    SELECT date_trunc('month', due_on)::date AS month, "by", s.team, count(*) AS due, count(*) FILTER (WHERE state = 'kept') AS kept,
            coalesce(sum(amount_minor) FILTER (WHERE currency = %(currency)s), 0)::bigint AS due_minor,
            coalesce(sum(least(paid_minor, amount_minor)) FILTER (WHERE currency = %(currency)s), 0)::bigint AS kept_minor
-    FROM records_promise WHERE due_on >= %(first)s AND due_on < %(after)s AND "by" = ANY(%(people)s)
-      AND state IN ('kept', 'part_kept', 'broken') GROUP BY 1, 2
+    FROM records_promise {_THEN.format(who='"by"', at="at")} WHERE due_on >= %(first)s AND due_on < %(after)s
+      AND state IN ('kept', 'part_kept', 'broken') GROUP BY 1, 2, 3
     """,
-    """
-    SELECT date_trunc('month', agreed_at AT TIME ZONE %(zone)s)::date AS month, proposed_by AS "by", count(*) AS plans,
+    f"""
+    SELECT date_trunc('month', agreed_at AT TIME ZONE %(zone)s)::date AS month, proposed_by AS "by", s.team, count(*) AS plans,
            count(*) FILTER (WHERE state = 'performed' OR (state = 'active' AND missed = 0)) AS performing
-    FROM records_plan WHERE agreed_at >= %(start)s AND agreed_at < %(end)s AND proposed_by = ANY(%(people)s) GROUP BY 1, 2
+    FROM records_plan {_THEN.format(who="proposed_by", at="agreed_at")} WHERE agreed_at >= %(start)s AND agreed_at < %(end)s
+    GROUP BY 1, 2, 3
     """,
-    # Of whoever contacted her last in the thirty days before, if it was one of these people.
-    """
-    SELECT date_trunc('month', m.at AT TIME ZONE %(zone)s)::date AS month, c."by", count(*) FILTER (WHERE m.complaint) AS complaints,
-           count(*) FILTER (WHERE NOT m.complaint) AS disputes
+    # Of whoever contacted her last in the thirty days before, if it was one of these people; in the team she was in then.
+    f"""
+    SELECT date_trunc('month', m.at AT TIME ZONE %(zone)s)::date AS month, c."by", s.team,
+           count(*) FILTER (WHERE m.complaint) AS complaints, count(*) FILTER (WHERE NOT m.complaint) AS disputes
     FROM (SELECT customer_id, opened_at AS at, false AS complaint FROM records_dispute
           WHERE opened_at >= %(start)s AND opened_at < %(end)s
           UNION ALL SELECT customer_id, registered_at, true FROM records_hold
           WHERE kind = 'complaint' AND registered_at >= %(start)s AND registered_at < %(end)s) m
-    CROSS JOIN LATERAL (SELECT k."by" FROM records_contact k WHERE k.customer_id = m.customer_id AND k.direction = 'outbound'
-                        AND k.state <> 'void' AND k.started_at <= m.at AND k.started_at > m.at - interval '30 days'
-                        ORDER BY k.started_at DESC LIMIT 1) c
-    WHERE c."by" = ANY(%(people)s) GROUP BY 1, 2
+    CROSS JOIN LATERAL (SELECT k."by", k.started_at FROM records_contact k WHERE k.customer_id = m.customer_id
+                        AND k.direction = 'outbound' AND k.state <> 'void' AND k.started_at <= m.at
+                        AND k.started_at > m.at - interval '30 days' ORDER BY k.started_at DESC LIMIT 1) c
+    {_THEN.format(who='c."by"', at="c.started_at")} GROUP BY 1, 2, 3
     """,
-    """
-    SELECT date_trunc('month', p.day)::date AS month, r.collector AS "by", count(*) AS reviews, sum(r.score)::bigint AS score_tenths,
-           count(*) FILTER (WHERE r.fatal <> '{}') AS fatal
+    # By the day of the call, at its noon: who changes teams does so overnight.
+    f"""
+    SELECT date_trunc('month', p.day)::date AS month, r.collector AS "by", s.team, count(*) AS reviews, sum(r.score)::bigint AS score_tenths,
+           count(*) FILTER (WHERE r.fatal <> '{{}}') AS fatal
     FROM records_qualityreview r JOIN records_qualitypick p ON p.contact_id = r.pick_id
-    WHERE p.day >= %(first)s AND p.day < %(after)s AND r.collector = ANY(%(people)s) AND r.kind IN ('first', 'appeal')
-      AND r.state IN ('final', 'acknowledged', 'appealed') AND r.score IS NOT NULL GROUP BY 1, 2
+    {_THEN.format(who="r.collector", at="(p.day + time '12:00') AT TIME ZONE %(zone)s")}
+    WHERE p.day >= %(first)s AND p.day < %(after)s AND r.kind IN ('first', 'appeal')
+      AND r.state IN ('final', 'acknowledged', 'appealed') AND r.score IS NOT NULL GROUP BY 1, 2, 3
     """,
 )
 SUMS = (
     "contacts", "answered", "calls", "right_party", "refusals", "promises", "due", "kept", "due_minor", "kept_minor", "plans",
     "performing", "complaints", "disputes", "reviews", "score_tenths", "fatal",
 )  # fmt: skip
+Sums = dict[tuple[date, str, int | None], dict[str, int]]
+"""Sums by month (its first day), person, and the team she was in when she did it."""
 
 
-def months(
-    usernames: Sequence[str], *, first: date, after: date, start: datetime, end: datetime, zone: str, currency: str
-) -> dict[tuple[date, str], dict[str, int]]:
-    """The sums `SUMS` of each month (by its first day) and person, from `first` to just before `after`."""
-    params = {
-        "people": list(usernames), "first": first, "after": after, "start": start, "end": end, "zone": zone, "currency": currency,
-    }  # fmt: skip
-    found: dict[tuple[date, str], dict[str, int]] = {}
+def months(told: Sequence[Stay], *, first: date, after: date, start: datetime, end: datetime, zone: str, currency: str) -> Sums:
+    """The sums `SUMS` of these people in these teams, from the month of `first` to just before `after`."""
+    params = {"first": first, "after": after, "start": start, "end": end, "zone": zone, "currency": currency, **_asked(told)}
+    found: Sums = {}
     for sql in _MONTHS:
         for row in _rows(sql, params):
-            sums = found.setdefault((row.pop("month"), row.pop("by")), dict.fromkeys(SUMS, 0))
+            sums = found.setdefault((row.pop("month"), row.pop("by"), row.pop("team")), dict.fromkeys(SUMS, 0))
             sums.update({name: int(value) for name, value in row.items()})
     return found
 
 
-def worked_with(usernames: Sequence[str], start: datetime, end: datetime) -> list[str]:
-    """The customers whom these people contacted."""
-    found = Contact.objects.filter(started_at__gte=start, started_at__lt=end, by__in=usernames, direction="outbound")
-    return sorted(found.exclude(state="void").values_list("customer_id", flat=True).distinct())
+def _asked(told: Sequence[Stay]) -> dict[str, list[Any]]:
+    return {
+        "people": [each.username for each in told], "teams": [each.team for each in told],
+        "since": [each.since for each in told], "until": [each.until for each in told],
+    }  # fmt: skip
+
+
+_WORKED = f"""
+SELECT DISTINCT customer_id FROM records_contact {_THEN.format(who='"by"', at="started_at")}
+WHERE started_at >= %(start)s AND started_at < %(end)s AND direction = 'outbound' AND state <> 'void' ORDER BY 1
+"""
+
+
+def worked_with(told: Sequence[Stay], start: datetime, end: datetime) -> list[str]:
+    """The customers whom these people contacted while they were in these teams."""
+    return [row["customer_id"] for row in _rows(_WORKED, {"start": start, "end": end, **_asked(told)})]
 
 
 def _rows(sql: str, params: Mapping[str, Any]) -> list[Row]:

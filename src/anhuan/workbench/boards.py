@@ -1,7 +1,8 @@
 """The monthly boards: what became of the work of each team and collector, month by month, as charts, tables and files.
 
-Knows each rate with its formula, and marks those that rest on few. The sums are those of `records.supervision`; how accounts rolled is
-read from the sealed nights (`portfolio.reports`), of the cases that the team contacted between the two nights.
+Knows each rate with its formula, and marks those that rest on few. What somebody did counts for the team she was in then. The sums are
+those of `records.supervision`; how accounts rolled is read from the sealed nights (`portfolio.reports`), of the cases that the team
+contacted between the two nights.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from anhuan.portfolio import reports, snapshot
 from anhuan.records import supervision
 from anhuan.records.night import Night
 from anhuan.records.staff import Right, Staff, Team
-from anhuan.records.supervision import SUMS
+from anhuan.records.supervision import SUMS, Stay
 from anhuan.workbench.compliance import csv_response
 from anhuan.workbench.dashboard import month_pairs
 from anhuan.workbench.frame import page, reader
@@ -50,6 +51,8 @@ FEW = 30
 """A rate that rests on fewer is marked: one more or less would change it by several points."""
 KEPT_SECONDS = 60
 Sums = Mapping[str, int]
+Groups = dict[tuple[str, int | None], dict[date, dict[str, int]]]
+"""Sums by month of each group: its name, and the number of the team or the person."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def boards_only(view: View[Arguments]) -> View[Arguments]:
 
 @dataclass(frozen=True)
 class Board:
-    """What a board's address asks for, and who is on it."""
+    """What a board's address asks for, who is on it, and in which teams they were when."""
 
     asked: Asked
     months: tuple[date, ...]
@@ -128,6 +131,7 @@ class Board:
     currency: str
     by: str
     people: tuple[Staff, ...]
+    stays: tuple[Stay, ...]
 
     @classmethod
     def of(cls, request: HttpRequest) -> Board:
@@ -137,9 +141,11 @@ class Board:
         currency = currency if currency in MINOR_DIGITS else "CNY"
         ends = _month(told.get("until", "")) or timezone.localtime(clock.now()).date().replace(day=1)
         by = "person" if told.get("by") == "person" or asked.person is not None else "team"
-        return cls(
-            asked, tuple(_back(ends, n) for n in reversed(range(span))), span, currency, by, tuple(asked.people(gone=True))
-        )
+        people = [one for one in supervision.people(queue=asked.queue, gone=True) if asked.person in (None, one.pk)]
+        stays = [each for each in supervision.stays(people) if asked.team in (None, each.team)]
+        theirs = {each.username for each in stays}
+        people = [one for one in people if one.get_username() in theirs]
+        return cls(asked, tuple(_back(ends, n) for n in reversed(range(span))), span, currency, by, tuple(people), tuple(stays))
 
     def query(self, **more: object) -> str:
         return self.asked.query(months=self.span, currency=self.currency, by=self.by, until=f"{self.months[-1]:%Y-%m}", **more)
@@ -147,9 +153,6 @@ class Board:
     @property
     def after(self) -> date:
         return _back(self.months[-1], -1)
-
-    def group(self, one: Staff) -> str:
-        return one.get_username() if self.by == "person" else (one.team.name if one.team else "")
 
 
 def _month(text: str) -> date | None:
@@ -165,16 +168,15 @@ def _back(month: date, number: int) -> date:
     return date(year, index + 1, 1)
 
 
-def _sums(board: Board) -> tuple[dict[tuple[date, str], dict[str, int]], datetime]:
-    """The sums by month and person, kept for a while: the longer, the dearer they were to count."""
-    names = sorted(one.get_username() for one in board.people)
+def _sums(board: Board) -> tuple[supervision.Sums, datetime]:
+    """The sums by month, person and team, kept for a while: the longer, the dearer they were to count."""
     first, after = board.months[0], board.after
-    told = hashlib.sha256("/".join([*names, str(first), str(after), board.currency]).encode()).hexdigest()
-    kept: tuple[dict[tuple[date, str], dict[str, int]], datetime] | None = cache.get(f"board:{told}")
+    told = hashlib.sha256("/".join([*map(str, board.stays), str(first), str(after), board.currency]).encode()).hexdigest()
+    kept: tuple[supervision.Sums, datetime] | None = cache.get(f"board:{told}")
     if kept is None:
         begun, now = perf_counter(), clock.now()
         found = supervision.months(
-            names, first=first, after=after, start=laws.day(first)[0], end=laws.day(after)[0], zone=settings.TIME_ZONE,
+            board.stays, first=first, after=after, start=laws.day(first)[0], end=laws.day(after)[0], zone=settings.TIME_ZONE,
             currency=board.currency,
         )  # fmt: skip
         kept = found, now
@@ -197,18 +199,21 @@ class Line:
     cells: Cells
 
 
-def _lines(board: Board, sums: Mapping[tuple[date, str], Sums], *, whole: bool = False) -> Iterator[Line]:
+def _lines(board: Board, sums: supervision.Sums, *, whole: bool = False) -> Iterator[Line]:
     """The lines of a board, newest month first; with `whole` one of all together for each month."""
-    groups: dict[str, list[Staff]] = {}
-    for one in board.people:
-        groups.setdefault("" if whole else board.group(one), []).append(one)
+    groups: Groups = {("", None): {}} if whole else {}
+    teams = dict(Team.objects.values_list("pk", "name"))
+    numbers = {one.get_username(): one.pk for one in board.people}
+    for (month, name, team), told in sums.items():
+        key = ("", None) if whole else (name, numbers[name]) if board.by == "person" else (teams.get(team or 0, ""), team)
+        added = groups.setdefault(key, {}).setdefault(month, dict.fromkeys(SUMS, 0))
+        for sum_, value in told.items():
+            added[sum_] += value
     for month in reversed(board.months):
-        for group, people in sorted(groups.items()):
-            told = [sums[month, name] for name in (one.get_username() for one in people) if (month, name) in sums]
-            added = {name: sum(each[name] for each in told) for name in SUMS}
-            pk = None if whole else people[0].pk if board.by == "person" else people[0].team_id
-            if whole or any(added.values()):
-                yield Line(month, group, pk, added, tuple(_cell(rate, added) for rate in RATES))
+        for (group, pk), by_month in sorted(groups.items(), key=lambda item: item[0][0]):
+            of_month = by_month.get(month, dict.fromkeys(SUMS, 0))
+            if whole or any(of_month.values()):
+                yield Line(month, group, pk, of_month, tuple(_cell(rate, of_month) for rate in RATES))
 
 
 def _cell(rate: Rate, sums: Sums) -> tuple[Rate, Decimal | None, int, bool]:
@@ -238,15 +243,14 @@ class Rolled:
 
 def rolls(board: Board) -> list[Rolled]:
     """Month over month, newest first; a month without a sealed night before its end and the one before has none."""
-    names = [one.get_username() for one in board.people]
     wanted = {f"{month:%Y-%m}" for month in board.months}
     pairs = [pair for month, pair in month_pairs().items() if month in wanted]
-    return [_rolled(pair, names, board.currency) for pair in reversed(pairs)]
+    return [_rolled(pair, board.stays, board.currency) for pair in reversed(pairs)]
 
 
-def _rolled(pair: tuple[Night, Night], names: Sequence[str], currency: str) -> Rolled:
+def _rolled(pair: tuple[Night, Night], stays: Sequence[Stay], currency: str) -> Rolled:
     start, end = pair
-    cases = supervision.worked_with(names, laws.day(start.business_date)[1], laws.day(end.business_date)[1])
+    cases = supervision.worked_with(stays, laws.day(start.business_date)[1], laws.day(end.business_date)[1])
     told = hashlib.sha256("\n".join([start.manifest_sha256, end.manifest_sha256, currency, *cases]).encode()).hexdigest()
     kept: Rolled | None = cache.get(f"board-roll:{told}")
     if kept is None:
