@@ -272,8 +272,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         "ENGINE": "django.db.backends.postgresql",
         # The embedded server's true parameters are filled in by `start()`.
         **_django_database(SET.database or {"dbname": embedded.DATABASE, "host": "/nonexistent"}),
-        # A thread keeps its connection for a while; one that the server dropped meanwhile is noticed and replaced.
-        "CONN_MAX_AGE": 300,
+        # A thread keeps its connection, which has planned its questions; one that the server dropped meanwhile is noticed and replaced.
+        "CONN_MAX_AGE": 3600,
         "CONN_HEALTH_CHECKS": True,
     }
 }

@@ -1,22 +1,56 @@
 """The site as a web server sees it: `application` for any WSGI server, `serve` with gunicorn on this machine.
 
-Knows how many threads answer and who stops whom. Does not know any page.
+Knows how many threads answer, that each has a warm connection before anybody comes, and who stops whom. Does not know any page.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from anhuan import settings
 
 THREADS = 8
+_WARM_WITHIN = 30
+"""Seconds a thread waits for the others to be warm, too."""
+
+logger = logging.getLogger(__name__)
 
 settings.start()
 application = get_wsgi_application()
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A worker whose threads are all there, each with a connection that knows its questions, before it answers anybody."""
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        pool: ThreadPoolExecutor = super().get_thread_pool()
+        together = Barrier(self.cfg.threads)
+        for _ in range(self.cfg.threads):
+            pool.submit(_warm, together)
+        return pool
+
+
+def _warm(together: Barrier) -> None:
+    """What a thread does first. None is done before all have begun, so that no thread does it twice; a cold one answers as well."""
+    from anhuan import clock
+    from anhuan.acts import worklist
+
+    try:
+        worklist.warm(at=clock.now())
+    except Exception:
+        logger.exception("a thread of the site begins with a cold connection")
+    try:
+        together.wait(_WARM_WITHIN)
+    except BrokenBarrierError:
+        logger.warning("not every thread of the site is warm")
 
 
 class _Site(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -46,7 +80,7 @@ def serve(*, host: str, port: int, ready: Callable[[int], None], workers: int = 
     options = {
         "bind": f"{host}:{port}",
         "workers": workers,
-        "worker_class": "gthread",
+        "worker_class": _Worker,
         "threads": THREADS,
         "timeout": 30,
         "graceful_timeout": 10,

@@ -24,7 +24,7 @@ from anhuan.records.night import Night
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Staff, Team
 from anhuan.records.strategy import Proposal
-from anhuan.records.worklist import WorkItem, depths, held_by, item_of
+from anhuan.records.worklist import WorkItem, WorkShare, depths, held_by, item_of
 from anhuan.rulebook import queues
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +113,17 @@ def test_the_team_of_a_proposal_leads_it_to_its_queue() -> None:
     proposal("C2", team="hardship")
     proposal("C3", team="some_new_team")
     assert fill()["queues"] == {"desk": 1, "hardship": 1, "senior": 1}
+
+
+def test_a_connection_that_warms_up_takes_nothing() -> None:
+    laid_out(C1=10, C2=20)
+    collector()
+    before = list(WorkItem.objects.order_by("pk").values())
+    worklist.warm(at=MORNING)
+    assert list(WorkItem.objects.order_by("pk").values()) == before
+    assert not WorkShare.objects.exists()
+    assert taken() == "C2"
+    assert WorkShare.objects.get().taken == 1
 
 
 def test_filling_a_night_again_changes_nothing() -> None:

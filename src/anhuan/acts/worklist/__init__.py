@@ -10,7 +10,7 @@ from anhuan.acts.worklist.by_day import judged, paid
 from anhuan.acts.worklist.changing import RELEASES, done, follow_up, release, transfer
 from anhuan.acts.worklist.filling import CLASSES, fill, withdraw
 from anhuan.acts.worklist.moving import KINDS, MOST, WorkFilter, found, in_order, movable, reassign, undo
-from anhuan.acts.worklist.taking import LEASE, OLDEST_EVERY, house_queues, renew, serves, take
+from anhuan.acts.worklist.taking import LEASE, OLDEST_EVERY, house_queues, renew, serves, take, warm
 
 __all__ = [
     "CLASSES",
@@ -36,5 +36,6 @@ __all__ = [
     "take",
     "transfer",
     "undo",
+    "warm",
     "withdraw",
 ]
