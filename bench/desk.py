@@ -2,6 +2,7 @@
 
     python bench/desk.py                                  50,000 cases, fifty collectors, four minutes
     python bench/desk.py --cases 1000000 --seconds 600
+    python bench/desk.py --cases 1000000 --keep           with the home of that run, as it was left
 
 A home of its own under var/bench holds made-up cases with sealed people, a proposal each, and the worklist laid out by the night's own act.
 `anhuan serve` answers from processes of its own. Collectors sign in as people do, take the next case, open it with all its cards, call by
@@ -66,14 +67,17 @@ def fill(options: argparse.Namespace) -> Path:
     import worklist
 
     scratch = ROOT / "var" / "bench" / "desk"
-    worklist.fill(options.cases, 2, scratch, keep=False)
+    worklist.fill(options.cases, 2, scratch, keep=options.keep)
     home = Path(os.environ["ANHUAN_HOME"])
+    from anhuan.records.staff import Staff
+
+    Staff.objects.filter(username__startswith="bench").update(is_active=False)  # those of the other bench: the desk has its own
+    if options.keep:
+        return home
     shutil.copyfile(ROOT / "examples/firstbank/policy.yaml", home / "policy.yaml")
     shutil.copytree(ROOT / "examples/firstbank/scripts", home / "scripts", dirs_exist_ok=True)
     from django.contrib.auth.hashers import make_password
     from django.db import connection
-
-    from anhuan.records.staff import Staff
 
     with connection.cursor() as cursor:
         for statement in _FIGURES:
@@ -409,6 +413,7 @@ def main() -> int:
     parser.add_argument("--collectors", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2, help="processes of the site, of eight threads each")
     parser.add_argument("--seconds", type=float, default=240)
+    parser.add_argument("--keep", action="store_true", help="do not lay the work out anew: go on where the last run ended")
     parser.add_argument(
         "--arriving", type=float, default=60, help="seconds in which they sign in, before those that are measured"
     )

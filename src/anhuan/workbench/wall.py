@@ -100,6 +100,11 @@ class Line:
     money: dict[str, Money] = field(default_factory=dict)
     minutes: int = 0
 
+    @property
+    def number(self) -> str:
+        """Hers in an address: a text, for a page of many people localizes many numbers."""
+        return str(self.person.pk) if self.person else ""
+
 
 # --- the wall -----------------------------------------------------------------------------------------------------
 
