@@ -158,7 +158,6 @@ def told(desk: Open, customer: str) -> dict[str, Any]:
 # --- reached, and a promise -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_she_is_reached_and_promises(lin: Person, desk: Open) -> None:
     customer = lin.take()
     answers = told(desk, customer)["answers"]
