@@ -71,6 +71,7 @@ def test_a_sender_may_be_killed_at_any_instant(filled: dict[str, Any], tmp_path:
     for instant in range(1, filled["instants"] + 1, 2):
         home = tmp_path / f"home{instant}"
         check_kill(filled, home, instant)
+        homes.wait_for_stop(home)
         shutil.rmtree(home)
 
 

@@ -28,6 +28,7 @@ from anhuan.clockwork.hearing import Ears, settle_answers, settle_left
 from anhuan.clockwork.sending import Sender, opened
 from anhuan.core.vocabulary import Channel, HoldKind
 from anhuan.records import identity
+from anhuan.records.account import Account
 from anhuan.records.circumstance import PointFinding, PointFindingKind
 from anhuan.records.contact import Contact, Permit, Refusal, State
 from anhuan.records.events import Event
@@ -198,6 +199,15 @@ def test_amounts_of_several_currencies_are_told_each_for_itself_and_never_added(
     assert sender.campaign(outgoing.night([customer]).pk) == 1
     [sent] = posted(tmp_path / "sandbox")
     assert "325.06元、10.50美元" in sent.message.text
+
+
+def test_nobody_is_reminded_of_nothing(sender: Sender) -> None:
+    customer = outgoing.customer(1)
+    campaign = outgoing.night([customer])
+    Account.objects.filter(customer_id=customer).update(past_due_amount_minor=0)
+    sender.campaign(campaign.pk)
+    item = OutboxItem.objects.get()
+    assert (item.state, item.code) == (ItemState.UNFIT, "missing_value")
 
 
 # --- what comes back ----------------------------------------------------------------------------------------------

@@ -61,13 +61,15 @@ class About:
         """Those it is about: what is overdue; else the one a decision was made on."""
         return self.overdue or (self.account,)
 
-    def sum(self, column: str) -> tuple[Amount, ...]:
-        """What they come to, each currency for itself: amounts of two are never added. That of the account decided on comes first."""
+    def sum(self, column: str) -> tuple[Amount, ...] | None:
+        """What they come to, each currency for itself: amounts of two are never added. That of the account decided on comes first.
+
+        None where they come to nothing: nobody is reminded of 0.00.
+        """
         totals = {self.account.currency: 0}
         for each in self.accounts:
             totals[each.currency] = totals.get(each.currency, 0) + (getattr(each, column) or 0)
-        owed = tuple(Amount(minor, currency) for currency, minor in totals.items() if minor)
-        return owed or (Amount(0, self.account.currency),)
+        return tuple(Amount(minor, currency) for currency, minor in totals.items() if minor) or None
 
 
 def _tail(account_id: str) -> str:

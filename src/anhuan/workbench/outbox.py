@@ -46,7 +46,13 @@ class Line:
 @require_GET
 def outbox(request: HttpRequest) -> HttpResponse:
     """Campaigns, newest first, and the channels; while something is under way the page asks again by itself."""
-    context = {"lines": lines(), "channels": channels(clock.now()), "replies": _replies()}
+    found = lines()
+    newest = max((line.campaign.business_date for line in found), default=None)
+    now_ones = [line for line in found if line.under_way or line.campaign.business_date == newest]
+    context = {
+        "lines": now_ones, "earlier": [line for line in found if line not in now_ones], "channels": channels(clock.now()),
+        "replies": _replies(),
+    }  # fmt: skip
     part = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     return render(request, "workbench/_outbox.html" if part else "workbench/outbox.html", context)
 
@@ -68,7 +74,7 @@ def _line(campaign: Campaign, told: dict[str, int]) -> Line:
 
 def channels(at: datetime) -> list[tuple[ChannelHealth, bool]]:
     """The transports of running senders, and whether each has been heard of within a minute."""
-    return [(health, health.at > at - _SILENT) for health in ChannelHealth.objects.order_by("carrier", "worker")]
+    return [(health, abs(health.at - at) < _SILENT) for health in ChannelHealth.objects.order_by("carrier", "worker")]
 
 
 def _replies() -> list[Reply]:

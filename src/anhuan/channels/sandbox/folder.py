@@ -46,6 +46,17 @@ def outbox(folder: Path, *, limit: int | None = None, to: str | None = None) -> 
     return posted
 
 
+def posted(folder: Path, name: str) -> Posted | None:
+    """The message whose file has this name, which is its `reference`; None where there is none."""
+    path = folder / _OUTBOX / f"{name}.json"
+    return _posted(json.loads(path.read_text(encoding="utf-8"))) if name.isalnum() and path.exists() else None
+
+
+def unheard(folder: Path, to: str) -> list[str]:
+    """What the phone `to` has said and no session has taken yet, oldest first."""
+    return [told["text"] for _, told in dropped(folder) if told.get("kind") == "reply" and told.get("sender") == to]
+
+
 def reply(folder: Path, to: str, text: str, *, at: datetime, channel: Channel = Channel.SMS) -> str:
     """Say `text` from the sandbox phone, mailbox or letter box `to`; the session hears it within a second. The reply's id."""
     return _drop(folder, {"kind": "reply", "sender": to, "text": text, "channel": channel, "at": at.isoformat()})
