@@ -194,7 +194,7 @@ def places() -> dict[str, str]:
         "case": held.customer_id if held else figures[0].case_id, "busy": refused.customer_id if refused else figures[0].case_id,
         "closed_call": worked[0].pk,
         "plan": Plan.objects.order_by("-total_minor")[0].pk, "dispute": Dispute.objects.order_by("opened_at")[0].pk,
-        "disputed": Dispute.objects.order_by("opened_at")[0].customer_id, "hardship": Hardship.objects.all()[0].pk,
+        "disputed": Dispute.objects.order_by("opened_at")[0].customer_id, "hardship": Hardship.objects.filter(opened_by="sunyan")[0].pk,
         "person": Staff.objects.get(username="sunyan").pk, "night": Night.objects.order_by("-sequence")[0].sequence,
     }  # fmt: skip
     return {name: str(value) for name, value in one.items()}
