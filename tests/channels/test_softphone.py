@@ -43,7 +43,8 @@ class Double:
 
             def do_GET(self) -> None:
                 told = double.told.get(urlsplit(self.path).query.partition("_")[2])
-                self.send_response(500 if told is None else 200)
+                gone = "/channels/" in self.path  # every line of a collector has ended
+                self.send_response(404 if gone else 500 if told is None else 200)
                 body = json.dumps({"value": told}).encode()
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -55,6 +56,10 @@ class Double:
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}/ari"
@@ -64,8 +69,7 @@ class Double:
 def double() -> Iterator[Double]:
     double = Double()
     yield double
-    double.server.shutdown()
-    double.server.server_close()
+    double.close()
 
 
 def ring(url: str, extension: str, number: str = "+8619900000001") -> Receipt:

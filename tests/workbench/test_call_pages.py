@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from tests.channels.test_softphone import Double
 from tests.flows import outgoing
 from tests.records import desk
 
@@ -235,6 +236,31 @@ def test_who_has_a_softphone_and_no_extension_is_asked_for_it(client: Client, se
     page = client.get(f"/cases/{WHO}/").content.decode()
     assert 'id="extension-number"' not in page
     assert 'name="way" value="softphone"' in page
+
+
+def test_how_the_exchange_says_the_line_ended_is_shown_and_the_wrap_up_begins_with_it(client: Client, settings: Any) -> None:
+    double, home = Double(), settings.ANHUAN_HOME
+    (home / "password").write_text("secret")
+    (home / "telephone.yaml").write_text(f"url: {double.url}\nuser: u\npassword_file: password\ncontext: out\ntells: anhuan\n")
+    client.post("/call/telephone/", {"extension": "100"})
+    answer = client.post(f"/call/begin/{WHO}/", {"point": point(), "way": "softphone"})
+    call = Call.objects.get(closed_at=None)
+    assert double.asked[0]["extension"] == [outgoing.mobile(1).removeprefix("+")]
+    assert f'hx-get="/call/{call.pk}/line/"' in client.get(answer.headers["Location"]).content.decode()
+
+    def line(told: str) -> tuple[int, str]:
+        double.told[str(call.pk)] = told
+        answer = client.get(f"/call/{call.pk}/line/")
+        return answer.status_code, shown(answer)
+
+    assert line("dialling") == (200, "")
+    status, said = line("")
+    assert status == 286  # asks no more
+    assert "not picked up" in said
+    assert line("CONGESTION:21:") == (286, "The exchange says: no answer. q850:21")
+    result = client.get(f"/call/{call.pk}/result/", {"result": "NOA"}).content.decode()
+    assert '<option value="RJ" selected>' in result
+    double.close()
 
 
 def test_she_calls_and_is_led_through_the_same_screen(client: Client) -> None:
