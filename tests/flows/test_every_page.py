@@ -34,6 +34,51 @@ PAGES = {
     ),
     "li.auditor": ("/compliance/looks/",),
 }  # fmt: skip
+# The same in the modules of their own walks.
+ELSEWHERE = (
+    *test_gate_screens.PAGES.values(), *test_strategy_screens.PAGES.values(), test_strategy_screens.EDITOR, *test_outbox_screens.PAGES,
+    "/cases/", "/nights/", "/login/",  # test_screens.py
+    "/login/code/",  # below
+    "/wordings/", "/wordings/1/", "/wordings/1/edit/",  # test_wording_screens.py
+)  # fmt: skip
+# What answers a GET with something else than a page of its own.
+NO_PAGE = {
+    "a part of a page": {
+        "roll_rates", "chain", "case_events", "timeline", "messages", "viewings_of", "work_card", "plan_card", "payment_card",
+        "matter_card", "call_result", "call_line", "work_preview",
+    },
+    "a way to another page": {"case_beside", "call_under_way"},
+    "a file": {
+        "export_cases", "refusals_csv", "budgets_csv", "holds_csv", "replay_csv", "rulebook_csv", "viewings_csv", "plans_csv",
+        "plans_xlsx", "boards_csv", "boards_xlsx", "work_csv", "disputes_csv", "findings_csv", "findings_parquet", "people_csv",
+        "strategy_model", "quality_recording", "cases_xlsx", "work_xlsx", "disputes_xlsx", "quality_csv", "quality_xlsx", "payments_csv",
+        "payments_xlsx", "suspense_csv", "suspense_xlsx",
+    },
+}  # fmt: skip
+
+
+class _Anything(dict[str, str]):
+    """Something for each name in an address: what it is matters not."""
+
+    def __missing__(self, name: str) -> str:
+        return (
+            str(UUID(int=1))
+            if name in {"call", "plan", "dispute", "hardship", "inbound", "reviewed", "suspense", "campaign"}
+            else "1"
+        )
+
+
+def test_no_page_is_looked_at_nowhere() -> None:
+    looked_at = {
+        resolve(address.partition("?")[0].format_map(_Anything())).url_name
+        for address in (*(each for pages in PAGES.values() for each in pages), *ELSEWHERE)
+        if address != "/nowhere/"
+    }
+    none = frozenset[str]().union(*NO_PAGE.values())
+    every = {str(pattern.name) for pattern in urlpatterns if MATRIX[str(pattern.name)].method == "get"}
+    assert every - looked_at - none == set(), "look at them in PAGES, or say in NO_PAGE what they are"
+    assert none - every == set()
+    assert none & looked_at == set()
 
 
 @pytest.fixture(scope="module")

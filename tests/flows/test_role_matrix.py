@@ -74,7 +74,7 @@ MATRIX: dict[str, Line] = {
     "logout": post(302), "account": get(), "password_change": get(), "session_end": post(404), "second_factor_setup": get(),
     "second_factor_off": post(302), "recovery_codes": post(302),
     # --- the book and its cases
-    "dashboard": get(), "roll_rates": get(), "cases": get(), "search": post(302), "export_cases": get(), "case": get(),
+    "dashboard": get(), "roll_rates": get(), "cases": get(), "search": post(302), "export_cases": get(), "cases_xlsx": get(), "case": get(),
     "reveal": post(422, Right.REVEAL), "chain": get(), "gate": get(), "explanation": get(), "messages": get(),
     "case_events": get(), "case_beside": get(302), "message": post(404, Right.REVEAL), "viewings_of": get(),
     # --- nights, conduct, the rulebook
@@ -90,7 +90,7 @@ MATRIX: dict[str, Line] = {
     "campaign_stop": post(404, Right.SIGN), "campaign_counted": post(404, Right.SIGN),
     "sandbox": get(200, Right.REVEAL), "sandbox_answer": post(404, Right.REVEAL),
     # --- disputes and hardship
-    "disputes": get(), "disputes_csv": get(), "matter_card": get(), "matter_act": post(404, Right.WORK, Right.DECIDE),
+    "disputes": get(), "disputes_csv": get(), "disputes_xlsx": get(), "matter_card": get(), "matter_act": post(404, Right.WORK, Right.DECIDE),
     "dispute": get(404), "dispute_act": post(404, Right.WORK, Right.DECIDE), "hardship": get(404),
     "hardship_act": post(404, Right.WORK, Right.DECIDE), "evidence": post(404, Right.WORK, Right.DECIDE),
     "dispute_letter": post(404, Right.WORK, Right.DECIDE),
@@ -101,11 +101,13 @@ MATRIX: dict[str, Line] = {
     # --- the worklist and the inbound desk
     "worklist": get(200, Right.WORK), "work_next": post(302, Right.WORK), "work_card": get(), "work_act": post(404, Right.WORK),
     "work_queues": get(200, Right.SUPERVISE), "work_preview": get(200, Right.SUPERVISE), "work_csv": get(200, Right.SUPERVISE),
+    "work_xlsx": get(200, Right.SUPERVISE),
     "work_reassign": post(302, Right.SUPERVISE), "work_undo": post(302, Right.SUPERVISE), "inbound_desk": get(200, Right.WORK),
     "inbound_answer": post(302, Right.WORK), "inbound_check": get(404, Right.WORK), "inbound_not_shown": post(302, Right.WORK),
     # --- supervision
     "wall": get(200, Right.SUPERVISE), "wall_rows": get(404, Right.SUPERVISE), "quality": get(200, Right.SUPERVISE),
     "quality_draw": post(404, Right.SUPERVISE), "quality_call": get(404, Right.SUPERVISE), "quality_ask": post(404, Right.SUPERVISE),
+    "quality_csv": get(200, Right.SUPERVISE), "quality_xlsx": get(200, Right.SUPERVISE),
     "quality_recording": get(404, Right.SUPERVISE),
     "quality_person": get(404, Right.SUPERVISE), "quality_coach": post(404, Right.SUPERVISE), "quality_mine": get(200, Right.WORK),
     "quality_answer": post(404, Right.WORK), "boards": get(200, Right.SUPERVISE, Right.WATCH),
@@ -117,6 +119,8 @@ MATRIX: dict[str, Line] = {
     "call_screen": post(404, Right.WORK), "call_result": get(404, Right.WORK),
     "call_finish": post(404, Right.WORK), "hold_act": post(404, Right.WORK),
     # --- payments
+    "payments_csv": get(200, Right.POST), "payments_xlsx": get(200, Right.POST), "suspense_csv": get(200, Right.POST),
+    "suspense_xlsx": get(200, Right.POST),
     "payments": get(200, Right.POST), "payment_upload": post(302, Right.POST), "payment_file": get(404, Right.POST),
     "payment_take": post(404, Right.POST), "payment_discard": post(404, Right.POST), "payment_card": get(),
     "payment_claim": Line(422, "post", roles_that_may(Right.WORK) | roles_that_may(Right.POST)),

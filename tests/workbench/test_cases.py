@@ -17,6 +17,7 @@ from anhuan.records.events import Event
 from anhuan.records.staff import Staff
 from anhuan.workbench import cases
 from anhuan.workbench.cases import Listing
+from anhuan.workbench.compliance import csv_response
 
 
 def asked(query: str) -> Any:
@@ -193,5 +194,6 @@ def test_what_an_exact_search_found_belongs_to_its_session(reader: Client) -> No
 @pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@x"])
 def test_a_text_of_the_banks_is_no_formula_in_a_spreadsheet(text: str) -> None:
     line = CaseLine("C1", "open", 1, 5, "CNY", 100, -5, 1, 1, 0, 0, text, "", "", DAY, DAY, None, 0)
-    assert cases._cell(line, "segment", {}) == f"'{text}"
-    assert cases._cell(line, "balance_total", {}) == "-0.05"
+    row = [cases._cell(line, column, {}) for column in ("segment", "balance_total")]
+    told = b"".join(csv_response("x.csv", ("segment", "balance_total"), [row])).decode()  # type: ignore[arg-type]
+    assert told.splitlines()[1] == f"'{text},-0.05"

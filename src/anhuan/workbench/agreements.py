@@ -7,7 +7,7 @@ paper holds the customer's name, so whoever asks for it has looked at it: that i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -32,10 +32,12 @@ from anhuan.records import access, identity
 from anhuan.records.events import Event
 from anhuan.records.plan import Approval, Plan, PlanState, Waiver, WaiverState
 from anhuan.records.promise import Promise
-from anhuan.workbench.compliance import csv_response, day_of
+from anhuan.workbench.compliance import day_of
 from anhuan.workbench.frame import may_reveal, page, reader, viewed
 from anhuan.workbench.happenings import told
-from anhuan.workbench.spreadsheet import xlsx_response
+from anhuan.workbench.spreadsheet import file_response
+from anhuan.workbench.wall import Asked as Whose
+from anhuan.workbench.wall import whose
 
 PAGE = 100
 EXPORTED = 50_000
@@ -47,12 +49,15 @@ _REASON = "agreement for her signature"
 
 @dataclass(frozen=True)
 class Noun:
-    """What a list is of: its rows, newest first; the day that is asked for by from and to; its states; its columns as a file."""
+    """What a list is of: its rows, newest first; the day that is asked for by from and to; its states; its columns as a file;
+    who took it.
+    """
 
     rows: QuerySet[Any]
     day: str
     states: Sequence[str]
     columns: Sequence[str]
+    who: str = "proposed_by"
 
 
 NOUNS: Mapping[str, Noun] = {
@@ -66,6 +71,7 @@ NOUNS: Mapping[str, Noun] = {
         Promise.objects.order_by("-at"), "due_on", [each.value for each in PromiseState],
         ("promise_id", "customer_id", "account_id", "currency", "amount_minor", "due_on", "state", "paid_minor", "settled_on",
          "tolerance_minor", "grace_days", "at", "by"),
+        "by",
     ),
     "waivers": Noun(
         Waiver.objects.order_by("-updated_at"), "proposed_at__date", [each.value for each in WaiverState],
@@ -85,6 +91,7 @@ class Asked:
     first: date | None = None
     last: date | None = None
     after: int = 0
+    whose: Whose = field(default_factory=Whose)
 
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
@@ -96,11 +103,13 @@ class Asked:
         return cls(
             noun, state if state in NOUNS[noun].states else "", told.get("case", "")[:32], day_of(told.get("from", "")),
             day_of(told.get("to", "")), int(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0,
+            Whose.of(request),
         )  # fmt: skip
 
     def query(self, **more: object) -> str:
         """The address's query of this list with something changed."""
         told = {"of": self.noun, "state": self.state, "case": self.case, "from": self.first, "to": self.last, **more}
+        told |= {"team": self.whose.team, "person": self.whose.person, "queue": self.whose.queue}
         return urlencode({name: str(value) for name, value in told.items() if value not in (None, "", 0)})
 
     def rows(self) -> QuerySet[Any]:
@@ -110,6 +119,8 @@ class Asked:
             "state": self.state, "customer_id": self.case, f"{noun.day}__gte": self.first, f"{noun.day}__lte": self.last,
         }.items():  # fmt: skip
             wanted &= Q(**{name: value}) if value else Q()
+        if self.whose.narrowed:
+            wanted &= Q(**{f"{noun.who}__in": self.whose.names()})
         return noun.rows.filter(wanted)
 
 
@@ -121,7 +132,7 @@ def agreements(request: HttpRequest) -> HttpResponse:
     found = list(asked.rows()[asked.after : asked.after + PAGE + 1])
     context = {
         "asked": asked, "nouns": list(NOUNS), "states": NOUNS[asked.noun].states, "query": asked.query(),
-        "rows": seen(request, found[:PAGE]), "next": asked.query(after=asked.after + PAGE) if len(found) > PAGE else "",
+        **whose(asked.whose), "rows": seen(request, found[:PAGE]), "next": asked.query(after=asked.after + PAGE) if len(found) > PAGE else "",
     }  # fmt: skip
     return render(request, "workbench/agreements.html", context)
 
@@ -139,8 +150,8 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
     """The same as a file, `csv` or `xlsx`; money in minor units."""
     asked = Asked.of(request)
     columns = NOUNS[asked.noun].columns
-    respond = xlsx_response if form == "xlsx" else csv_response
-    return respond(f"{asked.noun}-{timezone.localtime(clock.now()).date()}.{form}", columns, _cells(request, asked, columns))
+    name = f"{asked.noun}-{timezone.localtime(clock.now()).date()}"
+    return file_response(form, name, columns, _cells(request, asked, columns))
 
 
 def _cells(request: HttpRequest, asked: Asked, columns: Sequence[str]) -> Iterator[list[Any]]:

@@ -7,8 +7,6 @@ here but the words of an exact search, which are used and forgotten.
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +16,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -30,7 +28,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
 from anhuan.acts import viewing
-from anhuan.core.money import MINOR_DIGITS, format_minor, minor_digits
+from anhuan.core.money import MINOR_DIGITS, minor_digits
 from anhuan.core.vocabulary import CaseStatus, NightStatus
 from anhuan.records import access, identity
 from anhuan.records.access import CaseFilter, CaseLine, CasePage
@@ -39,6 +37,7 @@ from anhuan.records.case import CaseFigures
 from anhuan.records.night import Night
 from anhuan.workbench import figures
 from anhuan.workbench.frame import page, reader, viewed
+from anhuan.workbench.spreadsheet import file_response
 
 PAGE = 50
 EXPORTED = 50_000
@@ -318,15 +317,17 @@ def found_ids(request: HttpRequest, listing: Listing) -> tuple[str, ...] | None:
 
 @page
 @require_GET
-def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The list as CSV with masked names, in its order, at most EXPORTED rows; `X-Rows` says about how many come."""
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The list as a file with masked names, in its order, at most EXPORTED rows; `X-Rows` says about how many come."""
     listing = Listing.of(request)
     total = min(listing.page(request, limit=1).total, EXPORTED)
     viewing.exported(rows=total, asked=listing.query(), at=clock.now(), by=reader(request).get_username())
     night = latest_night()
-    name = f"cases-{listing.status}-{night.business_date if night else 'none'}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Rows": str(total)}
-    return StreamingHttpResponse(_csv(request, listing), content_type="text/csv; charset=utf-8", headers=headers)
+    columns = _OPEN_COLUMNS if listing.status == CaseStatus.OPEN else _CLOSED_COLUMNS
+    name = f"cases-{listing.status}-{night.business_date if night else 'none'}"
+    answer = file_response(form, name, columns, _rows(request, listing, columns))
+    answer["X-Rows"] = str(total)
+    return answer
 
 
 _OPEN_COLUMNS = (
@@ -334,29 +335,23 @@ _OPEN_COLUMNS = (
     "overdue_accounts", "missing_accounts", "segment", "region_code", "placed_with", "opened_on",
 )  # fmt: skip
 _CLOSED_COLUMNS = ("case_id", "name", "opened_on", "closed_on", "reopened")
-_BANKS_TEXTS = frozenset({"case_id", "name", "segment", "placed_with"})
 
 
-def _csv(request: HttpRequest, listing: Listing) -> Iterator[str]:
-    """The list's text, page by page, with the mark by which spreadsheets know UTF-8."""
-    columns = _OPEN_COLUMNS if listing.status == CaseStatus.OPEN else _CLOSED_COLUMNS
-    yield "\N{ZERO WIDTH NO-BREAK SPACE}" + ",".join(columns) + "\r\n"
+def _rows(request: HttpRequest, listing: Listing, columns: tuple[str, ...]) -> Iterator[list[Any]]:
+    """The list's cells, page by page."""
     after: access.Key | None = None
     for _batch in range(EXPORTED // EXPORT_BATCH):
         shown = listing.page(request, after=after, limit=EXPORT_BATCH)
         names = identity.masked_names(line.case_id for line in shown.lines)
-        text = io.StringIO()
-        csv.writer(text).writerows([_cell(line, column, names) for column in columns] for line in shown.lines)
-        yield text.getvalue()
+        for line in shown.lines:
+            yield [_cell(line, column, names) for column in columns]
         after = shown.after
         if after is None:
             return
 
 
-def _cell(line: CaseLine, column: str, names: Mapping[str, str]) -> str:
+def _cell(line: CaseLine, column: str, names: Mapping[str, str]) -> Any:
     if column in ("past_due_amount", "balance_total"):
-        return format_minor(getattr(line, f"{column}_minor"), line.currency) if line.currency else ""
-    value = names.get(line.case_id, "") if column == "name" else getattr(line, column)
-    text = "" if value is None else str(value)
-    # A spreadsheet would run a text of the bank's that begins like a formula.
-    return f"'{text}" if column in _BANKS_TEXTS and text[:1] in set("=+-@\t") else text
+        minor = getattr(line, f"{column}_minor")
+        return Decimal(minor).scaleb(-minor_digits(line.currency)) if line.currency else ""
+    return names.get(line.case_id, "") if column == "name" else getattr(line, column)

@@ -7,7 +7,7 @@ clear to who may see the case, and the look is kept. Papers come in and go out b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import wraps
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from anhuan import clock
 from anhuan.acts import dispute as disputing
 from anhuan.acts import evidence as papers
 from anhuan.acts import hardship as caring
-from anhuan.acts import matter, note, verification
+from anhuan.acts import law, matter, note, verification
 from anhuan.acts.dispatch import Refused
 from anhuan.acts.evidence import Paper
 from anhuan.channels.letter.press import NoFace, NotSet
@@ -41,9 +41,12 @@ from anhuan.records.dispute import Dispute, DisputeKind, DisputeState, Evidence
 from anhuan.records.hardship import STANDING, Hardship, HardshipKind, HardshipState
 from anhuan.records.hold import Hold
 from anhuan.records.staff import Right
-from anhuan.workbench.compliance import csv_response, day_of
+from anhuan.workbench.compliance import day_of
 from anhuan.workbench.frame import page, reader, viewed
 from anhuan.workbench.plan_forms import Reading
+from anhuan.workbench.spreadsheet import file_response
+from anhuan.workbench.wall import Asked as Whose
+from anhuan.workbench.wall import whose
 
 PAGE = 100
 EXPORTED = 50_000
@@ -213,6 +216,9 @@ class Asked:
     late: bool = False
     until: date | None = None
     after: int = 0
+    first: date | None = None
+    last: date | None = None
+    whose: Whose = field(default_factory=Whose)
 
     @classmethod
     def of(cls, request: HttpRequest) -> Asked:
@@ -224,20 +230,25 @@ class Asked:
             noun, state if state in NOUNS[noun].states else "", kind if kind in NOUNS[noun].kinds else "", told.get("case", "")[:32],
             told.get("late") == "1", day_of(told.get("until", "")),
             int(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0,
+            day_of(told.get("from", "")), day_of(told.get("to", "")), Whose.of(request),
         )  # fmt: skip
 
     def query(self, **more: object) -> str:
         """The address's query of this list with something changed."""
         told = {"of": self.noun, "state": self.state, "kind": self.kind, "case": self.case, "late": "1" if self.late else "",
-                "until": self.until, **more}  # fmt: skip
+                "until": self.until, "from": self.first, "to": self.last, "team": self.whose.team, "person": self.whose.person,
+                "queue": self.whose.queue, **more}  # fmt: skip
         return urlencode({name: str(value) for name, value in told.items() if value not in (None, "", 0)})
 
     def rows(self, today: date) -> QuerySet[Any]:
         noun, wanted = NOUNS[self.noun], Q()
         for name, value in {
             "state": self.state, "kind": self.kind, "customer_id": self.case, f"{noun.day}__lte": self.until,
+            "opened_at__gte": self.first and law.day(self.first)[0], "opened_at__lt": self.last and law.day(self.last)[1],
         }.items():  # fmt: skip
             wanted &= Q(**{name: value}) if value else Q()
+        if self.whose.narrowed:
+            wanted &= Q(opened_by__in=self.whose.names())
         if self.late:
             wanted &= Q(**{f"{noun.day}__lt": today, "state__in": noun.live})
         return noun.rows.filter(wanted)
@@ -251,7 +262,8 @@ def disputes(request: HttpRequest) -> HttpResponse:
     found = list(asked.rows(today)[asked.after : asked.after + PAGE + 1])
     noun = NOUNS[asked.noun]
     context = {
-        "asked": asked, "nouns": list(NOUNS), "noun": noun, "today": today, "query": asked.query(), "rows": _seen(request, found[:PAGE]),
+        **whose(asked.whose), "asked": asked, "nouns": list(NOUNS), "noun": noun, "today": today, "query": asked.query(),
+        "rows": _seen(request, found[:PAGE]),
         "late": asked.rows(today).filter(Q(**{f"{noun.day}__lt": today, "state__in": noun.live})).count(),
         "next": asked.query(after=asked.after + PAGE) if len(found) > PAGE else "",
     }  # fmt: skip
@@ -260,11 +272,11 @@ def disputes(request: HttpRequest) -> HttpResponse:
 
 @page
 @require_GET
-def export(request: HttpRequest) -> HttpResponseBase:
-    """The same as a file; money in minor units."""
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The same as a file, `csv` or `xlsx`; it holds nothing that was said."""
     asked, today = Asked.of(request), timezone.localtime(clock.now()).date()
     columns = NOUNS[asked.noun].columns
-    return csv_response(f"{asked.noun}-{today}.csv", columns, _cells(request, asked, today, columns))
+    return file_response(form, f"{asked.noun}-{today}", columns, _cells(request, asked, today, columns))
 
 
 def _cells(request: HttpRequest, asked: Asked, today: date, columns: Sequence[str]) -> Iterator[list[Any]]:

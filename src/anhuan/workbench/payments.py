@@ -7,6 +7,7 @@ shows how far it is and whoever opens it again goes on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
+from anhuan.acts import law as laws
 from anhuan.acts import payment_import, payment_posting
 from anhuan.acts import suspense as acts
 from anhuan.core.money import parse_minor
@@ -31,15 +35,21 @@ from anhuan.portfolio import statement
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import access
 from anhuan.records.account import Account
-from anhuan.records.payment import Paid, PaymentImport, Posting, PostingState
+from anhuan.records.payment import ImportState, Paid, PaymentImport, Posting, PostingState
 from anhuan.records.payment_suspense import IN_SUSPENSE, Suspense, SuspenseCandidate
 from anhuan.records.staff import Right
+from anhuan.workbench.compliance import day_of
 from anhuan.workbench.frame import page, reader
+from anhuan.workbench.spreadsheet import file_response
+from anhuan.workbench.wall import Asked as Whose
+from anhuan.workbench.wall import whose
 
 MOST_BYTES = 64 << 20
 """The biggest file the page takes; a bigger one goes by the command line."""
 BATCHES = 4
 SHOWN = 100
+FILES = 50
+EXPORTED = 5_000
 UNCONFIRMED_AFTER = timedelta(days=3)
 """A posting the bank has not confirmed for so long is asked about."""
 
@@ -47,6 +57,73 @@ UNCONFIRMED_AFTER = timedelta(days=3)
 def post_right(request: HttpRequest) -> None:
     if not reader(request).may(Right.POST):
         raise PermissionDenied
+
+
+# --- which files --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which files the page's address asks for: of which state, taken on which days, by whom."""
+
+    state: str = ""
+    first: date | None = None
+    last: date | None = None
+    whose: Whose = field(default_factory=Whose)
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Asked:
+        told = request.GET
+        state = told.get("state", "")
+        return cls(
+            state if state in set(ImportState) else "",
+            day_of(told.get("from", "")),
+            day_of(told.get("to", "")),
+            Whose.of(request),
+        )
+
+    def query(self) -> str:
+        told = {"state": self.state, "from": self.first, "to": self.last, "team": self.whose.team, "person": self.whose.person}
+        return urlencode({name: str(value) for name, value in told.items() if value not in (None, "")})
+
+    def files(self) -> QuerySet[PaymentImport]:
+        """Those files, newest first."""
+        found = PaymentImport.objects.order_by("-pk")
+        found = found.filter(state=self.state) if self.state else found
+        found = found.filter(at__gte=laws.day(self.first)[0]) if self.first else found
+        found = found.filter(at__lt=laws.day(self.last)[1]) if self.last else found
+        return found.filter(by__in=self.whose.names()) if self.whose.narrowed else found
+
+
+_COLUMNS = (
+    "name",
+    "sha256",
+    "format",
+    "layout",
+    "state",
+    "at",
+    "by",
+    "done_at",
+    "lines",
+    "posted",
+    "known",
+    "suspense",
+    "set_aside",
+)
+
+
+@page
+@require_GET
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The list of files as a file, with what became of their lines."""
+    post_right(request)
+    rows = (
+        [file.name, file.sha256, file.format, file.layout, file.state, file.at, file.by, file.done_at,
+         *(told[name] for name in ("rows", "posted", "known", "suspense", "set_aside"))]
+        for file in Asked.of(request).files()[:EXPORTED]
+        for told in [payment_import.result(file)]
+    )  # fmt: skip
+    return file_response(form, f"payments-{timezone.localdate(clock.now())}", _COLUMNS, rows)
 
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -57,10 +134,15 @@ def post_right(request: HttpRequest) -> None:
 def payments(request: HttpRequest) -> HttpResponse:
     """Files, newest first, with what the night has yet to confirm or has posted otherwise."""
     post_right(request)
-    today = timezone.localdate(clock.now())
+    today, asked = timezone.localdate(clock.now()), Asked.of(request)
     waiting = Posting.objects.filter(state=PostingState.PROVISIONAL, effective_on__lt=today - UNCONFIRMED_AFTER)
     context = {
-        "files": [(file, payment_import.result(file)) for file in PaymentImport.objects.all()[:20]],
+        "files": [(file, payment_import.result(file)) for file in asked.files()[:FILES]],
+        "asked": asked,
+        "query": asked.query(),
+        **whose(asked.whose),
+        "more": asked.files().count() > FILES,
+        "states": list(ImportState),
         "late": waiting.order_by("effective_on", "posting_id")[:SHOWN],
         "differing": Posting.objects.exclude(differs=[]).order_by("-posted_at")[:SHOWN],
         "in_suspense": Suspense.objects.filter(state__in=IN_SUSPENSE, entry__result="suspense").count(),

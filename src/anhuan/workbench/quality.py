@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Avg, Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -46,9 +47,11 @@ from anhuan.rulebook import quality as rulebook
 from anhuan.rulebook import scripts
 from anhuan.workbench.compliance import day_of
 from anhuan.workbench.frame import page, reader, viewed
+from anhuan.workbench.spreadsheet import file_response
 from anhuan.workbench.wall import Asked, supervisors_only
 
 PAGE = 100
+EXPORTED = 20_000
 DRAWS = 14
 BACK = timedelta(days=90)
 STATES = ("waiting", "draft", "final", "acknowledged", "appealed")
@@ -70,21 +73,16 @@ def _own(told: Any) -> str:
 @require_GET
 def quality(request: HttpRequest) -> HttpResponse:
     """What was drawn and what became of it, newest day first; days not drawn yet; how reviewers agree."""
-    now, asked = clock.now(), Asked.of(request)
+    now = clock.now()
     today = timezone.localtime(now).date()
-    state, on = request.GET.get("state", ""), day_of(request.GET.get("day", ""))
-    state = state if state in STATES else ""
-    found = QualityPick.objects.order_by("-day", "collector", "contact_id").prefetch_related("reviews")
-    if asked.team is not None or asked.person is not None or asked.queue:
-        found = found.filter(collector__in=[one.get_username() for one in asked.people(gone=True)])
-    found = found.filter(day=on) if on else found
-    found = _in_state(found, state)
+    asked, state, on, until, found = _listed(request)
     picks = list(found[: PAGE + 1])
     may = access.may_see(reader(request), {pick.customer_id for pick in picks})
     draws = list(QualityDraw.objects.order_by("-day").defer("candidates")[:DRAWS])
     drawn = {made.day for made in draws}
     context = {
-        "asked": asked, "state": state, "states": STATES, "on": on, "query": asked.query(state=state, day=on or ""),
+        "asked": asked, "state": state, "states": STATES, "on": on, "until": until,
+        "query": asked.query(state=state, day=on or "", until=until or ""),
         "picks": [(pick, _standing(pick)) for pick in picks[:PAGE] if pick.customer_id in may], "more": len(picks) > PAGE,
         "hidden": sum(pick.customer_id not in may for pick in picks[:PAGE]),
         "draws": draws, "undrawn": [each for n in range(1, 8) if (each := today - timedelta(days=n)) not in drawn],
@@ -92,6 +90,48 @@ def quality(request: HttpRequest) -> HttpResponse:
         "teams": Team.objects.order_by("name"), "people": supervision.people(gone=True), "risks": _risk_words(today),
     }  # fmt: skip
     return render(request, "workbench/quality.html", context)
+
+
+def _listed(request: HttpRequest) -> tuple[Asked, str, date | None, date | None, Any]:
+    """Whose calls an address asks for, in which state, from which day to which (the one day where only that is named), and those."""
+    asked, state = Asked.of(request), request.GET.get("state", "")
+    on, until = day_of(request.GET.get("day", "")), day_of(request.GET.get("until", ""))
+    state = state if state in STATES else ""
+    found = QualityPick.objects.order_by("-day", "collector", "contact_id").prefetch_related("reviews")
+    if asked.narrowed:
+        found = found.filter(collector__in=asked.names())
+    found = found.filter(day__gte=on) if on else found
+    last = until or on
+    found = found.filter(day__lte=last) if last else found
+    return asked, state, on, until, _in_state(found, state)
+
+
+_COLUMNS = (
+    "day", "collector", "case_id", "why", "points", "risks", "state", "kind", "score", "fatal", "reviewer", "finished_at",
+    "acknowledged_at", "appealed_at",
+)  # fmt: skip
+
+
+@supervisors_only
+@require_GET
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The list as a file, without a word that was written; calls of cases out of sight are left out."""
+    *_, found = _listed(request)
+    picks = list(found[:EXPORTED])
+    may = access.may_see(reader(request), {pick.customer_id for pick in picks})
+    rows = (_row(pick, _standing(pick)) for pick in picks if pick.customer_id in may)
+    return file_response(form, f"quality-{timezone.localtime(clock.now()):%Y-%m-%d}", _COLUMNS, rows)
+
+
+def _row(pick: QualityPick, standing: QualityReview | None) -> list[Any]:
+    review: list[Any] = ["waiting", "", None, "", "", None, None, None]
+    if standing is not None:
+        score = None if standing.score is None else Decimal(standing.score) / 10
+        review = [
+            standing.state, standing.kind, score, standing.fatal, standing.reviewer, standing.finished_at, standing.acknowledged_at,
+            standing.appealed_at,
+        ]  # fmt: skip
+    return [pick.day, pick.collector, pick.customer_id, pick.why, pick.points, pick.risks, *review]
 
 
 def _in_state(found: Any, state: str) -> Any:

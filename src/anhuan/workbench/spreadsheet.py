@@ -1,4 +1,4 @@
-"""A table as a workbook (XLSX) for people who go on in a spreadsheet: money is in whole units, days are days, and a text is never a formula.
+"""A table as a file: CSV for machines, or a workbook (XLSX) in which money is in whole units, days are days, and a text is never a formula.
 
 Knows that a column in minor units (`…_minor`) is of the row's `currency`; where a table has no such column its money stays as it is.
 """
@@ -13,15 +13,22 @@ from functools import cache
 from typing import Any
 
 import xlsxwriter
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 
 from anhuan.core.money import minor_digits
+from anhuan.workbench.compliance import csv_response
 
 KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MINOR = "_minor"
 _EXACT = 10**15
 """Beyond so many digits a spreadsheet rounds: such a number is written as text."""
+
+
+def file_response(form: str, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponseBase:
+    """The table in the form an address asks for, `csv` or `xlsx`; `name` has no ending yet."""
+    respond = xlsx_response if form == "xlsx" else csv_response
+    return respond(f"{name}.{form}", columns, rows)
 
 
 def xlsx_response(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:

@@ -7,19 +7,24 @@ may, and the look is remembered.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
+from anhuan.acts import law
 from anhuan.acts import suspense as acts
 from anhuan.core.money import parse_minor
 from anhuan.portfolio.feed import Sentence
@@ -27,10 +32,13 @@ from anhuan.records import identity
 from anhuan.records.account import Account
 from anhuan.records.payment import Paid, Result
 from anhuan.records.payment_suspense import IN_SUSPENSE, Suspense, SuspenseState
+from anhuan.workbench.compliance import day_of
 from anhuan.workbench.frame import may_reveal, page, reader, viewed
 from anhuan.workbench.payments import post_right
+from anhuan.workbench.spreadsheet import file_response
 
 PER_PAGE = 50
+EXPORTED = 20_000
 
 
 @page
@@ -38,17 +46,43 @@ PER_PAGE = 50
 def suspense(request: HttpRequest) -> HttpResponse:
     """The queue, oldest first: what is open or waits for a second person, or by another state."""
     post_right(request)
-    state = request.GET.get("state", "")
-    found = Suspense.objects.select_related("entry").filter(entry__result=Result.SUSPENSE)
-    found = found.filter(state=state) if state in set(SuspenseState) else found.filter(state__in=IN_SUSPENSE)
+    state, first, last, found = _listed(request)
     context = {
+        "first": first, "last": last,
+        "query": urlencode({name: str(value) for name, value in (("state", state), ("from", first), ("to", last)) if value}),
         "items": Paginator(found.prefetch_related("candidates").order_by("since", "pk"), PER_PAGE).get_page(
             request.GET.get("page")
         ),
         "states": [each.value for each in SuspenseState],
         "state": state,
-    }
+    }  # fmt: skip
     return render(request, "workbench/suspense.html", context)
+
+
+def _listed(request: HttpRequest) -> tuple[str, date | None, date | None, QuerySet[Suspense]]:
+    """What the address asks for: a state, the days on which it came, and those."""
+    state, first, last = request.GET.get("state", ""), day_of(request.GET.get("from", "")), day_of(request.GET.get("to", ""))
+    found = Suspense.objects.select_related("entry").filter(entry__result=Result.SUSPENSE)
+    found = found.filter(state=state) if state in set(SuspenseState) else found.filter(state__in=IN_SUSPENSE)
+    found = found.filter(since__gte=law.day(first)[0]) if first else found
+    return state, first, last, found.filter(since__lt=law.day(last)[1]) if last else found
+
+
+_COLUMNS = ("since", "reference", "kind", "amount_minor", "currency", "effective_on", "why", "state", "decided_by")
+
+
+@page
+@require_GET
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The queue as a file, without what payers wrote."""
+    post_right(request)
+    *_, found = _listed(request)
+    rows = (
+        [each.since, each.entry.reference, each.entry.kind, each.entry.amount_minor, each.entry.currency, each.entry.effective_on,
+         each.why, each.state, each.decided_by]
+        for each in found.order_by("since", "pk")[:EXPORTED]
+    )  # fmt: skip
+    return file_response(form, f"suspense-{timezone.localdate(clock.now())}", _COLUMNS, rows)
 
 
 @page

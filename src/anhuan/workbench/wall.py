@@ -27,9 +27,10 @@ from anhuan.acts import worklist as acts
 from anhuan.records import access, conduct, supervision
 from anhuan.records.staff import Right, Staff, Team
 from anhuan.records.supervision import MEASURES, MONEY, Day
-from anhuan.workbench.compliance import csv_response, day_of
+from anhuan.workbench.compliance import day_of
 from anhuan.workbench.counting import FRESH_SECONDS, Figures, figures
 from anhuan.workbench.frame import page, reader
+from anhuan.workbench.spreadsheet import file_response
 from anhuan.workbench.worklist import counted, depth, workers_only
 
 Arguments = ParamSpec("Arguments")
@@ -81,6 +82,14 @@ class Asked:
         told = {"team": self.team, "queue": self.queue, "person": self.person, **more}
         return urlencode({name: str(value) for name, value in told.items() if value not in (None, "")})
 
+    @property
+    def narrowed(self) -> bool:
+        return self != Asked()
+
+    def names(self) -> list[str]:
+        """Those it is about by the names their acts are signed with, who has left among them."""
+        return [one.get_username() for one in self.people(gone=True)]
+
     def people(self, *, gone: bool = False) -> list[Staff]:
         found = supervision.people(team=self.team, queue=self.queue, gone=gone)
         return found if self.person is None else [one for one in found if one.pk == self.person]
@@ -104,6 +113,11 @@ class Line:
     def number(self) -> str:
         """Hers in an address: a text, for a page of many people localizes many numbers."""
         return str(self.person.pk) if self.person else ""
+
+
+def whose(asked: Asked) -> dict[str, Any]:
+    """What `_whose.html` draws: the teams and people a list can be narrowed to, and those it is."""
+    return {"whose": asked, "teams": Team.objects.order_by("name"), "people": supervision.people(gone=True)}
 
 
 # --- the wall -----------------------------------------------------------------------------------------------------
@@ -179,21 +193,22 @@ def _refusals(on: Day, now: datetime) -> Figures[list[conduct.Row]] | None:
 @supervisors_only
 @require_GET
 def rows(request: HttpRequest, measure: str) -> HttpResponseBase:
-    """The rows a number of a day counts, as a page or with `?form=csv` as a file; those of cases out of sight are only counted."""
+    """The rows a number of a day counts, as a page or with `?form=csv` or `xlsx` as a file; those of cases out of sight are only counted."""
     if measure not in MEASURES:
         raise Http404
     asked, now = Asked.of(request), clock.now()
     told = day_of(request.GET.get("day", ""))
     on = day(told) if told else today(now)
     names = [one.get_username() for one in asked.people(gone=True)]
-    as_file = request.GET.get("form") == "csv"
+    form = request.GET.get("form", "")
+    as_file = form in ("csv", "xlsx")
     found = list(supervision.listed(measure, on, names)[: EXPORTED if as_file else PAGE + 1])
     may = access.may_see(reader(request), {row.customer_id for row in found})
     shown = [row for row in (found if as_file else found[:PAGE]) if row.customer_id in may]
     if as_file:
         columns = _COLUMNS["money" if measure in MONEY else measure]
         lines = ([getattr(row, name) for name in columns] for row in shown)
-        return csv_response(f"{measure}-{on.date}.csv", columns, lines)
+        return file_response(form, f"{measure}-{on.date}", columns, lines)
     context = {
         "measure": measure, "measures": list(MEASURES), "on": on.date, "asked": asked, "query": asked.query(day=told or ""), "rows": shown,
         "kind": "promise" if measure in MONEY else "refusal" if measure == "refusals" else "call",

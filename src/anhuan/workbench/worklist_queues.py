@@ -5,16 +5,14 @@ Knows the filter an address names (people by their number, never by name). What 
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from decimal import Decimal, InvalidOperation
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,11 +22,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from anhuan import clock
 from anhuan.acts import worklist as acts
-from anhuan.core.money import MINOR_DIGITS, format_minor, minor_digits
+from anhuan.core.money import MINOR_DIGITS, minor_digits
 from anhuan.portfolio.feed import Sentence
 from anhuan.records.staff import Right, Staff, roles_that_may
 from anhuan.records.worklist import Depth, Reassignment, WorkItem, shares
 from anhuan.workbench.frame import reader
+from anhuan.workbench.spreadsheet import file_response
 from anhuan.workbench.worklist import NotCounted, counted, depth, workers_only
 
 Arguments = ParamSpec("Arguments")
@@ -195,28 +194,18 @@ _COLUMNS = (
 
 @supervisors_only
 @require_GET
-def export(request: HttpRequest) -> StreamingHttpResponse:
-    """What the filter finds as CSV, in the order of the page; it names nobody but staff."""
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """What the filter finds as a file, in the order of the page; it names nobody but staff."""
     narrowed, _query = asked(request)
     now = clock.now()
     items = acts.in_order(acts.found(narrowed, at=now))[:EXPORTED]
-    headers = {"Content-Disposition": f'attachment; filename="worklist-{timezone.localtime(now):%Y-%m-%d}.csv"'}
-    return StreamingHttpResponse(_csv(items.iterator(2_000)), content_type="text/csv; charset=utf-8", headers=headers)
+    return file_response(form, f"worklist-{timezone.localtime(now):%Y-%m-%d}", _COLUMNS, map(_row, items.iterator(2_000)))
 
 
-def _csv(items: Iterator[WorkItem]) -> Iterator[str]:
-    yield "\N{ZERO WIDTH NO-BREAK SPACE}" + ",".join(_COLUMNS) + "\r\n"
-    for item in items:
-        text = io.StringIO()
-        row = [
-            item.customer_id, item.queue, item.language, item.reason, item.team,
-            format_minor(item.value_at_risk_minor, item.currency) if item.currency else "", item.currency,
-            *(timezone.localtime(each).isoformat() if each else "" for each in (item.since, item.due_at, item.not_before, item.follow_up_at)),
-            item.follow_up_why, item.assigned_to, item.leased_by, item.leased_until.isoformat() if item.leased_until else "",
-            item.taken_today,
-        ]  # fmt: skip
-        # A spreadsheet would run a text of the bank's that begins like a formula.
-        csv.writer(text).writerow(
-            [f"'{cell}" if isinstance(cell, str) and cell[:1] in set("=+-@\t") and cell else cell for cell in row]
-        )
-        yield text.getvalue()
+def _row(item: WorkItem) -> list[Any]:
+    return [
+        item.customer_id, item.queue, item.language, item.reason, item.team,
+        Decimal(item.value_at_risk_minor).scaleb(-minor_digits(item.currency)) if item.currency else "", item.currency,
+        item.since, item.due_at, item.not_before, item.follow_up_at, item.follow_up_why, item.assigned_to, item.leased_by,
+        item.leased_until, item.taken_today,
+    ]  # fmt: skip
