@@ -1,4 +1,4 @@
-"""Commands on what is kept: destroying recordings and letters after their last day."""
+"""Commands on what is kept: destroying recordings, letters and the words of messages after their last day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import typer
 
 from anhuan.cli.terminal import AsJson, app, console, home, print_json, start, table, usage
 
-retention_app = typer.Typer(no_args_is_help=True, help="How long recordings and letters are kept, and their end.")
+retention_app = typer.Typer(
+    no_args_is_help=True, help="How long recordings, letters and the words of messages are kept, and their end."
+)
 app.add_typer(retention_app, name="retention")
 
 
@@ -17,7 +19,7 @@ def retention_sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and destroy nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Destroy recordings and letters after their last day, unless a hold of their customer keeps them; senders do so every hour."""
+    """Destroy recordings, letters and words of messages after their last day, unless a matter is open; senders do so every hour."""
     start()
     from anhuan.acts.dispatch.carriers import ChannelsRefused
     from anhuan.clockwork import keeping
@@ -32,4 +34,4 @@ def retention_sweep(
         )
         return
     rows = [(name, fate, str(number)) for name, fates in swept.fates.items() for fate, number in sorted(fates.items())]
-    console().print(table("", ("files", "would be" if dry_run else "are", "number"), rows))
+    console().print(table("", ("what", "would be" if dry_run else "are", "number"), rows))
