@@ -81,6 +81,15 @@ def test_contacts_holds_and_what_was_learnt_of_a_number_are_told_once_and_again_
 
 
 @pytest.mark.django_db
+def test_extracts_are_numbered_without_a_gap_where_one_was_cut_short_before_it_stood(tmp_path: Path) -> None:
+    for day, number in ((DAY, 1), (DAY + timedelta(days=1), 2)):
+        with transaction.atomic():
+            assert isinstance(extract.begin(day, layout="canonical/1", at=MORNING, by=BY), Extract)
+            transaction.set_rollback(True)
+        assert made(tmp_path, day)["sequence"] == number
+
+
+@pytest.mark.django_db
 def test_a_file_is_written_in_the_banks_own_form_where_that_is_asked_for(tmp_path: Path) -> None:
     desk.customer()
     held()

@@ -118,7 +118,10 @@ def untold() -> Iterator[None]:
 
 
 def begin(day: date, *, layout: str, at: datetime, by: str) -> Extract | Sentence:
-    """The extract of a business date: the one there is, or a new one that takes every change no extract has; or why there can be none."""
+    """The extract of a business date: the one there is, or a new one that takes every change no extract has; or why there can be none.
+
+    Their numbers have no gap, or the bank would look for one that was never made: PostgreSQL's own would lose those of cut-short ones.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EXTRACT_LOCK])
         known = Extract.objects.filter(business_date=day).first()
@@ -131,7 +134,8 @@ def begin(day: date, *, layout: str, at: datetime, by: str) -> Extract | Sentenc
                 f"{latest.business_date} 的回传已生成，不能再生成更早的 {day}。",
                 f"The extract of {latest.business_date} is made; one of {day}, before it, can be made no more.",
             )
-        extract = Extract.objects.create(business_date=day, begun_at=at, layout=LAYOUTS[layout].name, by=by)
+        sequence = latest.pk + 1 if latest is not None else 1
+        extract = Extract.objects.create(sequence=sequence, business_date=day, begun_at=at, layout=LAYOUTS[layout].name, by=by)
         cursor.execute("UPDATE records_change SET extract_id = %s WHERE extract_id IS NULL", [extract.pk])
         body = {"business_date": day.isoformat(), "sequence": extract.pk, "changes": cursor.rowcount}
         events.append(chain=events.HOUSE, kind="extract.begun", body=body, at=at, by=by)
