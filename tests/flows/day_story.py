@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -44,18 +45,21 @@ def open_desk(home: Path, password: str) -> dict[str, list[str]]:
     return {"middle": middle[:2], "others": others[: WORK - 2]}
 
 
-def happened() -> dict[str, str]:
-    """A dispute, hardship, an agreement that waits for a second person and a call under way: the addresses of the pages they have."""
+def happened(password: str) -> dict[str, str]:
+    """A dispute, hardship, an agreement that waits for a second person, payments, a call that is reviewed and two under way: the
+    addresses of the pages they have.
+    """
     from anhuan import clock
-    from anhuan.acts import bargain, dispute, hardship, plan, worklist
+    from anhuan.acts import bargain, dispute, hardship, plan, quality, sign_in, staff, worklist
     from anhuan.acts import call as calls
     from anhuan.acts import desk as desks
     from anhuan.acts import law as laws
     from anhuan.core.plan.agreement import Kind
     from anhuan.core.plan.negotiation import Expense, Form, Wish
     from anhuan.records.account import Account
-    from anhuan.records.call import Way
+    from anhuan.records.call import Call, Way
     from anhuan.records.night import Night
+    from anhuan.records.sign_in import SecondFactor
     from anhuan.records.staff import Staff
 
     now = clock.now()
@@ -76,10 +80,29 @@ def happened() -> dict[str, str]:
         attempt.point for attempt, _ in desks.previews(item.customer_id, law=law, at=now) if attempt.channel.value == "call"
     )
     call = calls.begin(item.customer_id, point_id=UUID(point), way=Way.BY_HAND, law=law, at=now, by="lin")
+    staff.create_staff(
+        username="wu", password=password, role="collector", language="en", team="Everything", at=now, by="system:test"
+    )
+    calls.receive(poor, at=now, by="wu")
+    staff.create_staff(username="song", password=password, role="auditor", language="en", at=now, by="system:test")
+    sign_in.draw(Staff.objects.get(username="song"), at=now)
+    SecondFactor.objects.update(confirmed=True)
     return {
+        "inbound": Call.objects.get(by="wu").pk, "reviewed": quality.ask(call.contact_id, at=now, by="zhou").pk, **paid(now),
         "case": item.customer_id, "dispute": disputed.pk, "disputing": disputing, "hardship": hard.pk, "plan": agreed.pk, "call": call.pk,
         "person": Staff.objects.get(username="lin").pk, "night": Night.objects.order_by("-sequence")[0].sequence,
     }  # fmt: skip
+
+
+def paid(now: datetime) -> dict[str, Any]:
+    """A file of payments, one of which nobody knows whose it is."""
+    from anhuan.acts import payment_import
+    from anhuan.records.payment_suspense import Suspense
+
+    lines = "reference,amount,currency,effective_on,account_id,virtual_account\nNOBODYS,17.31,CNY,2026-11-01,,\n"
+    file = payment_import.preview(lines.encode(), name="paid.csv", today=now.date(), at=now, by="wang.operations")
+    payment_import.take(file, at=now, by="wang.operations")
+    return {"file": file.pk, "suspense": Suspense.objects.get().pk}
 
 
 def customers(buckets: list[int]) -> list[str]:
@@ -144,6 +167,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "told":
         print(json.dumps(told(sys.argv[2]), default=str))
     elif sys.argv[1] == "happened":
-        print(json.dumps(happened(), default=str))
+        print(json.dumps(happened(sys.stdin.read().strip()), default=str))
     else:
         print(json.dumps(open_desk(Path(os.environ["ANHUAN_HOME"]), sys.stdin.read().strip())))
