@@ -1,10 +1,10 @@
 """Sends what is in the outbox and, at the given instant, dies by SIGKILL.
 
-`python killed_sender.py fill N | story | send [INSTANT] | slowly`
+`python killed_sender.py fill N | story | send [INSTANT] | slowly | state`
 
 An instant is any moment at which the process is about to talk to the database, has just committed, or is about to make a file
 durable. Every attempt handed to the channel goes to `handed.log` of the home first, for the sandbox itself takes one only once. Who has
-sent everything prints, as JSON, what became of it and how many instants it took.
+sent everything prints, as JSON, what became of it and how many instants it took; `state` prints what became of it so far.
 """
 
 from __future__ import annotations
@@ -94,6 +94,10 @@ def state() -> dict[str, Any]:
     log = home / "handed.log"
     return {
         "items": dict(OutboxItem.objects.values_list("attempt_id", "state")),
+        "to": {
+            attempt: outgoing.mobile(int(customer[1:]))
+            for attempt, customer in OutboxItem.objects.values_list("attempt_id", "customer_id")
+        },
         "contacts": {str(c.contact_id): c.state for c in Contact.objects.all()},
         "permits": {p.attempt_id: str(p.used_by) for p in Permit.objects.all()},
         "handed": log.read_text().split() if log.exists() else [],
@@ -105,6 +109,8 @@ match sys.argv[1:]:
         fill(int(number))
     case ["story"]:
         story()
+    case ["state"]:
+        print(json.dumps(state()))
     case ["slowly"]:
         send(None, slowly=True)
     case ["send", *deadly]:

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.channels.message_centre import MessageCentre
 from tests.flows import homes
 from tests.flows.test_killed_nights import HERE, run_python
 
@@ -93,3 +96,66 @@ def test_a_database_killed_in_mid_campaign_ends_the_sender_and_loses_nothing(fil
     os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
     assert sender.wait(60) == EXIT_LOST
     check_end(home)
+
+
+@contextmanager
+def working(home: Path, clock: str) -> Iterator[None]:
+    """A sender as a bank runs it, until the block ends."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")}
+    told = environment | {"ANHUAN_HOME": str(home), "ANHUAN_CLOCK": clock}
+    with (home / "sender.log").open("a") as log:
+        sender = subprocess.Popen([sys.executable, "-m", "anhuan", "work"], env=told, stderr=log, stdout=log)
+        try:
+            yield
+        finally:
+            sender.terminate()
+            sender.wait(60)
+
+
+def settled(home: Path, *, within: float = 120) -> dict[str, Any]:
+    """What became of everything once nothing is under way with a sender."""
+    hurry = time.monotonic() + within
+    while time.monotonic() < hurry:
+        became: dict[str, Any] = json.loads(run(home, "state"))
+        if "started" not in became["items"].values() and len(became["permits"]) >= len(became["items"]):
+            return became
+    raise AssertionError((home / "sender.log").read_text())
+
+
+@pytest.mark.slow
+def test_a_message_centre_killed_in_mid_campaign_has_no_message_twice_and_none_is_lost(tmp_path: Path) -> None:
+    home, messages = tmp_path / "home", 60
+    run(home, "fill", str(messages))
+    centre = MessageCentre()
+    (home / "secrets" / "smpp").write_text("secret\n")
+    told = {
+        "transport": "smpp",
+        "host": "127.0.0.1",
+        "port": centre.port,
+        "system_id": "test",
+        "source": "106900",
+        "window": 10,
+    }
+    told |= {"per_second": 15, "password_file": "secrets/smpp", "reconnect_after": 0.5}
+    (home / "channels.yaml").write_text(json.dumps({"sms": told}))
+    try:
+        with working(home, "2026-11-23T10:05:00+08:00"):
+            while len(centre.submitted()) < 20:
+                centre.wait_for("submit")
+            centre.kill()
+            centre.start()
+            first = settled(home)
+        # What is proven to have stayed is tried again five minutes later.
+        assert Counter(first["items"].values())["waiting"] > 0
+        with working(home, "2026-11-23T10:20:00+08:00"):
+            while "waiting" in (end := settled(home))["items"].values():
+                time.sleep(1)
+    finally:
+        centre.stop()
+    parts = Counter((one["to"], one["part"][-1]) for one in centre.submitted())  # each text is one of two parts
+    assert set(parts.values()) == {1}
+    became = {end["to"][attempt].lstrip("+"): state for attempt, state in end["items"].items()}
+    assert set(became.values()) <= {"sent", "delivered", "unknown"}
+    assert {number for number, state in became.items() if state != "unknown"} <= {number for number, _ in centre.messages()}
+    assert Counter(end["contacts"].values())["unknown"] == Counter(became.values())["unknown"] <= 10
+    assert Counter(end["contacts"].values())["completed"] == messages - Counter(became.values())["unknown"]
