@@ -89,6 +89,17 @@ def test_a_list_is_narrowed_by_team_and_person_and_its_files_are_the_same(
         assert book.count(b"<row ") == number + 1
 
 
+@pytest.mark.parametrize("page", ["/plans/?of=promises", "/disputes/?of=disputes"])
+def test_what_is_out_of_sight_is_counted_and_not_shown(page: str, house: dict[str, Staff]) -> None:
+    desk.opened_to("alone", customer_id="C2")
+    collector = Client()
+    collector.force_login(house["alone"])
+    collector.cookies["anhuan-language"] = "en"
+    shown = collector.get(page)
+    assert (len(shown.context["rows"]), shown.context["hidden"]) == (1, 2)
+    assert "2 more are of cases you may not see." in shown.content.decode()
+
+
 @pytest.mark.parametrize(
     ("export", "query", "number"),
     [

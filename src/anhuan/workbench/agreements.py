@@ -130,9 +130,11 @@ def agreements(request: HttpRequest) -> HttpResponse:
     """Plans, promises or waivers, newest first."""
     asked = Asked.of(request)
     found = list(asked.rows()[asked.after : asked.after + PAGE + 1])
+    shown = seen(request, found[:PAGE])
     context = {
         "asked": asked, "nouns": list(NOUNS), "states": NOUNS[asked.noun].states, "query": asked.query(),
-        **whose(asked.whose), "rows": seen(request, found[:PAGE]), "next": asked.query(after=asked.after + PAGE) if len(found) > PAGE else "",
+        **whose(asked.whose), "rows": shown, "hidden": len(found[:PAGE]) - len(shown),
+        "next": asked.query(after=asked.after + PAGE) if len(found) > PAGE else "",
     }  # fmt: skip
     return render(request, "workbench/agreements.html", context)
 

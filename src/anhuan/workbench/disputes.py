@@ -260,10 +260,11 @@ def disputes(request: HttpRequest) -> HttpResponse:
     """Disputes or hardship, what is not over first, by their days."""
     asked, today = Asked.of(request), timezone.localtime(clock.now()).date()
     found = list(asked.rows(today)[asked.after : asked.after + PAGE + 1])
+    shown = _seen(request, found[:PAGE])
     noun = NOUNS[asked.noun]
     context = {
         **whose(asked.whose), "asked": asked, "nouns": list(NOUNS), "noun": noun, "today": today, "query": asked.query(),
-        "rows": _seen(request, found[:PAGE]),
+        "rows": shown, "hidden": len(found[:PAGE]) - len(shown),
         "late": asked.rows(today).filter(Q(**{f"{noun.day}__lt": today, "state__in": noun.live})).count(),
         "next": asked.query(after=asked.after + PAGE) if len(found) > PAGE else "",
     }  # fmt: skip
