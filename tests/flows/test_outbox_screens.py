@@ -60,7 +60,9 @@ def test_the_phone_answers_and_the_case_shows_what_was_said_and_what_came_of_it(
     expect(page.locator(".bubble").first).to_contain_text("325.06元")
     page.fill("#answer", "T")
     page.get_by_role("button", name="Send").click()
+    expect(page.locator(".bubble-note")).to_contain_text("not heard yet")
     told(desk, "send")  # a sender hears it
+    expect(page.locator(".bubble-note")).to_contain_text("No more by this channel")
     page.goto(f"{desk.address}/outbox/")
     expect(page.locator("#outbox")).to_contain_text("No more by this channel")
     page.get_by_role("row", name="No more messages").get_by_role("link").click()
