@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 LABELS: dict[str, dict[str, str | Promise]] = {
     "page": {
@@ -58,5 +59,14 @@ LABELS: dict[str, dict[str, str | Promise]] = {
         "suspense_words": _("Words of a transfer"),
         "quality_call": _("Quality"),
         "quality_recording": _("Recording of a call"),
+    },
+    # What a page gives as the reason by itself; what a person writes stands as she wrote it.
+    "look_why": {
+        "call": pgettext_lazy("noun", "Call"),
+        "evidence": _("Papers"),
+        "dispute": _("Dispute"),
+        "hardship": _("Hardship"),
+        "recording": _("Recording of a call"),
+        "agreement for her signature": _("Agreement to sign"),
     },
 }
