@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,10 +74,11 @@ def point(customer_id: str = "C1", value: str = "138-1234-5678", **told: Any) ->
 
 @dataclass
 class Bank:
-    """Delivers nights to records, one after the other, as the feed would have read them."""
+    """Delivers nights to records, one after the other, as the feed would have read them; `folder`: as `acts.absorb` says."""
 
     sequence: int = 0
     ring: Keyring = RING
+    folder: Path | None = None
     duck: Any = field(default_factory=lambda: duckdb.connect(config={"threads": 1}))
 
     def night(
@@ -94,7 +96,8 @@ class Bank:
             self.duck.execute(f"create or replace table {name} as from delivered")
         night = SimpleNamespace(sequence=self.sequence, business_date=self.today)
         with transaction.atomic():
-            return acts.absorb(SimpleNamespace(con=self.duck), night=night, at=AT, by="system:night", ring=self.ring)
+            con = SimpleNamespace(con=self.duck)
+            return acts.absorb(con, night=night, at=AT, by="system:night", ring=self.ring, folder=self.folder)
 
     @property
     def today(self) -> date:

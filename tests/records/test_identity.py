@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -19,8 +21,8 @@ from hypothesis import strategies as st
 from tests.records.delivered import AT, CUSTOMERS, RING, TWO_KEYS, Bank, all_rows, customer, point, seen, undone
 from tests.thorough import tries
 
+from anhuan.acts import apart, keys
 from anhuan.acts import identity as acts
-from anhuan.acts import keys
 from anhuan.records import identity
 from anhuan.records.case import Case
 from anhuan.records.customer import ContactPoint, Customer
@@ -30,8 +32,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def bank() -> Bank:
-    return Bank()
+def bank(tmp_path) -> Bank:
+    return Bank(folder=tmp_path / "fingerprints")
 
 
 # --- Nights ----------------------------------------------------------------------------------------------------------
@@ -202,11 +204,84 @@ def test_many_rows_go_through_children_and_come_out_the_same(bank, monkeypatch):
 
 
 def test_a_heap_of_many_spans_is_compared_whole(bank, monkeypatch):
-    monkeypatch.setattr(acts, "_HEAP_PAGES", 2)
+    monkeypatch.setattr(apart, "_HEAP_PAGES", 2)
+    bank.folder = None
     people = [customer(f"客户{i:04}") for i in range(300)]
     bank.night(people, [point(row["customer_id"]) for row in people])
     counted = bank.night(people, [point(row["customer_id"]) for row in people])
     assert counted["customers"] == counted["contact_points"] == {"new": 0, "changed": 0, "returned": 0, "absent": 0}
+
+
+def test_a_night_finds_what_is_stored_in_its_own_file(bank, monkeypatch):
+    bank.night([customer(), customer("C2")], [point(), point("C2")])
+    monkeypatch.setattr(apart, "_stored", None)  # PostgreSQL is not asked any more
+    for _ in range(2):
+        counted = bank.night([customer(segment="gold")], [point(), point(value="139-8765-4321")])
+    assert counted["customers"] == counted["contact_points"] == {"new": 0, "changed": 0, "returned": 0, "absent": 0}
+    back = bank.night([customer(segment="gold"), customer("C2")], [point(), point("C2")])
+    assert back["customers"] == {"new": 0, "changed": 0, "returned": 1, "absent": 0}
+    assert back["contact_points"] == {"new": 0, "changed": 0, "returned": 1, "absent": 1}
+    again = bank.night([customer(segment="gold"), customer("C2")], [point(), point("C2")])
+    assert again["customers"] == again["contact_points"] == {"new": 0, "changed": 0, "returned": 0, "absent": 0}
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def _bent(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-40] ^= 1
+    file.write_bytes(content)
+
+
+def _older(file: Path) -> None:
+    file.write_bytes(file.with_suffix(".older").read_bytes())
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, _cut, _bent, _older])
+def test_a_file_that_is_not_whole_or_not_the_last_one_is_not_believed(bank, spoil):
+    bank.night([customer(), customer("C2")])
+    file = bank.folder / "records_customer.sealed"
+    file.with_suffix(".older").write_bytes(file.read_bytes())
+    bank.night([customer(segment="gold"), customer("C2")])
+    spoil(file)
+    counted = bank.night([customer(segment="gold"), customer("C3")])
+    assert counted["customers"] == {"new": 1, "changed": 0, "returned": 0, "absent": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE records_customer SET fingerprint = gen_random_uuid() WHERE customer_id = 'C1'",
+        "UPDATE records_customer SET absent_since = '2026-01-01' WHERE customer_id = 'C1'",
+        "DELETE FROM records_customer WHERE customer_id = 'C1'",
+        "TRUNCATE records_customer",
+    ],
+)
+def test_what_anybody_else_changes_is_seen_by_the_next_night(bank, change):
+    bank.night([customer()])
+    bank.night([customer(), customer("C2")])
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+    bank.night([customer(), customer("C2")])
+    assert list(Customer.objects.order_by("pk").values_list("pk", "absent_since")) == [("C1", None), ("C2", None)]
+    assert bank.night([customer(), customer("C2")])["customers"] == {"new": 0, "changed": 0, "returned": 0, "absent": 0}
+
+
+def test_the_file_of_a_night_that_was_undone_is_not_believed(bank):
+    bank.night([customer()])
+    with undone():
+        bank.night([customer(segment="gold"), customer("C2")])
+    counted = bank.night([customer(segment="gold"), customer("C2")])
+    assert counted["customers"] == {"new": 1, "changed": 1, "returned": 0, "absent": 0}
+
+
+def test_nothing_of_a_person_stands_in_the_file(bank):
+    bank.night([customer()], [point()])
+    written = b"".join(file.read_bytes() for file in bank.folder.iterdir())
+    assert not any(told.encode() in written for told in ("C1", "欧阳小明", "138-1234-5678"))
+    assert {file.stat().st_mode & 0o777 for file in bank.folder.iterdir()} == {0o600}
 
 
 tricky = st.one_of(
@@ -225,9 +300,13 @@ def test_fingerprints_are_equal_exactly_when_rows_are(told):
     rows = [{"line": line, **customer(name=a, employer=b, segment=c)} for line, (a, b, c) in enumerate(told)]
     _duck.register("delivered", pa.Table.from_pylist(rows, CUSTOMERS))
     _duck.execute("create or replace table customers as from delivered")
-    acts._Absorption(acts._CUSTOMERS, _duck, None, RING, AT.date(), [])._digest()
+    delivered = apart.Apart(apart.CUSTOMERS, _duck, RING, None)
+    delivered._digest()
+    delivered._mark()
     digests = [digest for (digest,) in _duck.execute("select fingerprint from identity_now order by line").fetchall()]
     assert len(set(zip(told, digests, strict=True))) == len(set(told)) == len(set(digests))
+    marks = _duck.execute("select first_mark, second_mark from identity_marks order by line").fetchall()
+    assert len(set(zip(told, marks, strict=True))) == len(set(told)) == len(set(marks))
 
 
 people = st.dictionaries(
@@ -240,12 +319,13 @@ people = st.dictionaries(
 
 
 @examples(max_examples=tries(25), deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(people, min_size=1, max_size=5))
+@given(st.lists(st.tuples(people, st.booleans()), min_size=1, max_size=5))
 def test_any_sequence_of_nights_ends_as_its_deliveries_say(nights):
     """Against the plainest model there is: a dictionary by key, the best row of each key, absent since it left."""
-    with undone():
+    with undone(), TemporaryDirectory() as folder:
         bank, customers, points = Bank(duck=_duck), {}, {}
-        for told in nights:
+        for told, has_file in nights:
+            bank.folder = Path(folder) if has_file else None
             rows = [
                 point(who, f"1380000000{number}", place=place, reserved=reserved)
                 for who, (_, numbers) in told.items()

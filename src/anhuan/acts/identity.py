@@ -1,7 +1,7 @@
 """The acts on personal data: take in what a night delivers, show it to someone with a reason.
 
-Knows how a delivery's rows are told from the stored ones without decrypting either, and what a look in clear leaves
-behind. Does not know how a value is sealed (`records.sealing`) nor how it is shown masked (`records.identity`).
+Knows what is written of a delivery's rows once they are told from the stored ones (`acts.apart`), and what a look in clear
+leaves behind. Does not know how a value is sealed (`records.sealing`) nor how it is shown masked (`records.identity`).
 """
 
 # ruff: noqa: S608  Names in the SQL here are constants of this file; every value is bound.
@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import numpy as np
-import psycopg
-import pyarrow as pa
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from anhuan.acts.apart import CUSTOMERS, POINTS, Apart, Kind
 from anhuan.acts.customer import held
 from anhuan.portfolio.feed.sentences import Sentence
-from anhuan.records import bulk, events, identity
+from anhuan.records import bulk, events, fingerprints, identity
 from anhuan.records.case import Case
 from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.identity import Person, SetAsideRow
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 _MANY_ROWS = 200_000
 _CHILDREN = 2
 _BATCH_ROWS = 20_000
-_HEAP_PAGES = 16_384
 # Room on each page for the few rows a night marks absent or here again: PostgreSQL then leaves the indexes alone.
 _FILL_PERCENT = 94
 
@@ -48,87 +45,21 @@ REASON_LENGTH = 200
 # --- A night's people ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """How one delivered table becomes one stored table; SQL fragments are DuckDB's, over the delivered columns.
-
-    `columns` are stored in clear under these names. `told` makes up the fingerprint: the whole delivered row but its
-    line and what follows from the date. `key` is the stored row's id; `choose` orders rows that share one, best
-    first, by what they say alone, so that the same rows in another order give the same choice.
-    """
-
-    model: type[models.Model]
-    table: str
-    recipe: str
-    delivered: str
-    key: str
-    key_type: str
-    key_sql: str
-    columns: dict[str, str]
-    told: str
-    sealed: tuple[str, ...]
-    indexed: dict[str, str]
-    choose: str
-
-
-_CUSTOMERS = _Kind(
-    model=Customer,
-    table="records_customer",
-    recipe="customer",
-    delivered="customers",
-    key="customer_id",
-    key_type="varchar",
-    key_sql="customer_id",
-    columns={
-        "sex": "coalesce(sex, '')",
-        "language": "language",
-        "timezone": "timezone",
-        "region_code": "coalesce(region_code, '')",
-        "segment": "coalesce(segment, '')",
-        "flags": "coalesce(flags, [])",
-    },
-    told="customer_id, name, id_type, id_number, birth_date, sex, language, timezone, region_code, employer, segment, flags",
-    sealed=identity.CUSTOMER_SEALED,
-    indexed={"name_index": "name", "id_index": "id_number"},
-    choose="fingerprint",
-)
-_POINTS = _Kind(
-    model=ContactPoint,
-    table="records_contactpoint",
-    recipe="contact_point",
-    delivered="contact_points",
-    key="point_id",
-    key_type="uuid",
-    key_sql="left(sha256($point_key || json_array(customer_id, kind, value, party, coalesce(person_id, ''))), 32)::uuid",
-    columns={
-        "customer_id": "customer_id",
-        "kind": "kind",
-        "party": "party",
-        "person_id": "coalesce(person_id, '')",
-        "place": "coalesce(place, '')",
-        "valid": "valid",
-        "reserved": "reserved",
-    },
-    told="customer_id, kind, value, party, party_name, person_id, place, valid, reserved, source",
-    sealed=identity.POINT_SEALED,
-    indexed={"value_index": "value"},
-    choose="coalesce(reserved, false) desc, coalesce(valid, true) desc, fingerprint",
-)
-
-
 def absorb(
     con: Backend,
     *,
     night: Night,
     at: datetime,  # noqa: ARG001  Every act says when and who; the event of this one is the night's own.
     by: str,  # noqa: ARG001
+    folder: Path | None = None,
     ring: Keyring | None = None,
 ) -> dict[str, Any]:
     """Take the delivered people and their contact points into records, inside the caller's transaction.
 
     `con` holds the night's `customers`, `contact_points` and `set_aside`. Only rows whose keyed fingerprint is not
     stored yet are sealed and written; who is no longer delivered gets `absent_since`, who is again loses it. The same
-    night once more changes nothing. Answers counts: per table `new`, `changed`, `returned`, `absent`, and the rows
+    night once more changes nothing. `folder`: where this machine keeps what is stored (`records.fingerprints`), made if
+    absent; without one PostgreSQL is asked. Answers counts: per table `new`, `changed`, `returned`, `absent`, and the rows
     set aside. Raises `KeyUnknown` or `SealBroken` when the keyring is not the one the stored rows were written with.
     """
     ring = ring or identity.keyring()
@@ -136,10 +67,12 @@ def absorb(
     with connection.cursor() as cursor:
         identity.hold_people(cursor)
         _refuse_a_foreign_ring(duck, ring)
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         customers, points = _set_aside_tonight(duck)
         return {
-            "customers": _Absorption(_CUSTOMERS, duck, cursor, ring, night.business_date, customers).run(),
-            "contact_points": _Absorption(_POINTS, duck, cursor, ring, night.business_date, points).run(),
+            "customers": _Absorption(CUSTOMERS, duck, cursor, ring, night.business_date, customers, folder).run(),
+            "contact_points": _Absorption(POINTS, duck, cursor, ring, night.business_date, points, folder).run(),
             "set_aside": _absorb_set_aside(cursor, duck, ring, night.sequence),
         }
 
@@ -154,7 +87,7 @@ def _refuse_a_foreign_ring(duck: DuckDBPyConnection, ring: Keyring) -> None:
     told = {name: getattr(point, name) for name in ("customer_id", "kind", "party", "person_id")}
     told["value"] = identity.open_point(point, ring=ring).value
     ((point_id,),) = duck.execute(
-        f"select {_POINTS.key_sql} from (select {', '.join(f'${name} as {name}' for name in told)})",
+        f"select {POINTS.key_sql} from (select {', '.join(f'${name} as {name}' for name in told)})",
         {**told, "point_key": ring.point_key()},
     ).fetchall()
     if point_id != point.point_id:
@@ -176,78 +109,37 @@ class _Absorption:
     `aside` are the customers whose rows stay as they are though they were not delivered.
     """
 
-    kind: _Kind
+    kind: Kind
     duck: DuckDBPyConnection
     cursor: CursorWrapper
     ring: Keyring
     business_date: date
     aside: list[str]
+    folder: Path | None
 
     def run(self) -> dict[str, int]:
-        # The two cores share the work: DuckDB digests the delivery while PostgreSQL gathers what is stored.
-        with ThreadPoolExecutor(1) as other:
-            digested = other.submit(self._digest)
-            stored = _stored(self.kind)
-            digested.result()
-        self.duck.register("identity_stored", stored)
-        self._compare()
+        apart = Apart(self.kind, self.duck, self.ring, self.folder)
+        stored = apart.tell()
+        apart.spare(self._set_aside())
+        number = apart.write()
         rows = {name: self._count(name) for name in ("new", "changed")}
-        if stored.num_rows == 0:
-            self._fill(rows["new"])
-        else:
+        if stored:
             self._copy(self.kind.table, "new", rows["new"])
             self._overwrite(rows["changed"])
+        else:
+            self._fill(rows["new"])
         rows["returned"] = self._mark("returned", None)
         rows["absent"] = self._mark("gone", self.business_date)
-        self.duck.unregister("identity_stored")
-        for name in ("now", "candidates", "new", "changed", "returned", "gone"):
-            self.duck.execute(f"drop table identity_{name}")
+        fingerprints.keep(self.kind.table, number)
+        apart.forget()
         return rows
 
-    def _digest(self) -> None:
-        """Table identity_now(line, fingerprint): a keyed 128-bit digest of each delivered row.
-
-        SHA-256 over a secret of fixed length and a JSON list, cut to its first half: JSON quotes what it lists, so no
-        two rows spell the same text and NULL is not empty; a digest cut short cannot be extended. The key is bound.
-        """
-        self.duck.execute(
-            f"create or replace temp table identity_now as select line, "
-            f"left(sha256($row_key || json_array({self.kind.told})), 32)::uuid as fingerprint from {self.kind.delivered}",
-            {"row_key": self.ring.row_key(self.kind.recipe)},
-        )
-
-    def _compare(self) -> None:
-        """Tables identity_new and identity_changed (line, fingerprint, id), identity_returned and identity_gone (id).
-
-        Ids are computed only for rows whose fingerprint is not stored. Of several delivered rows with one id the best
-        stands (`choose`); that may be the one already stored, which then has to compete as well.
-        """
-        delivered, key_sql = self.kind.delivered, self.kind.key_sql
-        self.duck.execute(
-            f"create or replace temp table identity_candidates as select line, fingerprint, {key_sql} as id "
-            f"from {delivered} join (from identity_now anti join identity_stored using (fingerprint)) using (line)",
-            {"point_key": self.ring.point_key()} if "$point_key" in key_sql else {},
-        )
-        self.duck.execute(
-            "insert into identity_candidates select min(n.line), n.fingerprint, any_value(s.id) "
-            "from identity_stored s join identity_now n using (fingerprint) "
-            "where s.id in (select id from identity_candidates) group by n.fingerprint"
-        )
-        self.duck.execute(
-            f"delete from identity_candidates where line in (select line from (select line, "
-            f"row_number() over (partition by id order by {self.kind.choose}) as place "
-            f"from identity_candidates join {delivered} using (line) "
-            f"where id in (select id from identity_candidates group by id having count(*) > 1)) where place > 1)"
-        )
-        self.duck.execute(
-            "create or replace temp table identity_new as from identity_candidates anti join identity_stored using (id);"
-            "create or replace temp table identity_changed as select c.* from identity_candidates c "
-            "join identity_stored s using (id) where c.fingerprint <> s.fingerprint;"
-            "create or replace temp table identity_returned as select id from identity_stored "
-            "semi join identity_now using (fingerprint) where absent and id not in (select id from identity_changed);"
-            "create or replace temp table identity_gone as select id from identity_stored "
-            "anti join identity_now using (fingerprint) where not absent and id not in (select id from identity_candidates)"
-        )
+    def _set_aside(self) -> list[str]:
+        """The ids of what is stored of the customers set aside."""
+        if not self.aside:
+            return []
+        self.cursor.execute(f"SELECT {self.kind.key}::text FROM {self.kind.table} WHERE customer_id = ANY(%s)", [self.aside])
+        return [key for (key,) in self.cursor.fetchall()]
 
     def _count(self, which: str) -> int:
         ((rows,),) = self.duck.execute(f"select count(*) from identity_{which}").fetchall()
@@ -298,57 +190,12 @@ class _Absorption:
             self.cursor.execute("ANALYZE identity_marked")
             self.cursor.execute(
                 f"UPDATE {self.kind.table} stored SET absent_since = %s FROM identity_marked marked "
-                f"WHERE stored.{self.kind.key} = marked.id AND NOT stored.customer_id = ANY(%s)",
-                [since, self.aside if since else []],
+                f"WHERE stored.{self.kind.key} = marked.id",
+                [since],
             )
             marked = self.cursor.rowcount
         self.cursor.execute("DROP TABLE identity_marked")
         return marked
-
-
-def _stored(kind: _Kind) -> pa.Table:
-    """What is stored: (id, fingerprint, absent), gathered by PostgreSQL into a few long strings of bytes.
-
-    A row a message, as COPY sends them, takes twice as long for three million rows and keeps this process busy with
-    each; here Arrow takes the bytes as they are. The heap is walked in spans of pages, so that a message stays small.
-    """
-    ids, lengths = f"uuid_send({kind.key})", "NULL::bytea"
-    if kind.key_type == "varchar":
-        ids = f"convert_to({kind.key}, 'UTF8')"
-        lengths = f"string_agg(int2send(octet_length({kind.key})::int2), ''::bytea)"
-    ask = (
-        f"SELECT string_agg({ids}, ''::bytea), {lengths}, string_agg(uuid_send(fingerprint), ''::bytea), "
-        f"string_agg(CASE WHEN absent_since IS NULL THEN '\\x00'::bytea ELSE '\\x01'::bytea END, ''::bytea) "
-        f"FROM {kind.table} WHERE ctid >= %s::text::tid AND ctid < %s::text::tid"
-    )
-    id_type = pa.uuid() if kind.key_type == "uuid" else pa.string()
-    schema = pa.schema({"id": id_type, "fingerprint": pa.uuid(), "absent": pa.bool_()})
-    batches = []
-    connection.ensure_connection()
-    # psycopg's own cursor: Django's asks for text, which would spell every byte as two digits.
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute("SELECT pg_relation_size(%s::regclass) / current_setting('block_size')::int", [kind.table])
-        ((pages,),) = cursor.fetchall()
-        for page in range(0, pages, _HEAP_PAGES):
-            cursor.execute(ask, [f"({page},0)", f"({page + _HEAP_PAGES},0)"], binary=True)
-            ((packed, lengths, fingerprints, absent),) = cursor.fetchall()
-            if packed is not None:
-                columns = [_ids(packed, lengths), _uuids(fingerprints), pa.array(np.frombuffer(absent, np.bool_))]
-                batches.append(pa.record_batch(columns, schema=schema))
-    return pa.Table.from_batches(batches, schema=schema)
-
-
-def _uuids(packed: bytes) -> pa.Array:
-    plain = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(packed) // 16, [None, pa.py_buffer(packed)])
-    return pa.ExtensionArray.from_storage(pa.uuid(), plain)
-
-
-def _ids(packed: bytes, lengths: bytes | None) -> pa.Array:
-    if lengths is None:
-        return _uuids(packed)
-    ends = np.frombuffer(lengths, ">i2").cumsum(dtype=np.int32)
-    offsets = np.concatenate([np.zeros(1, np.int32), ends])
-    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(packed))
 
 
 def _absorb_set_aside(cursor: CursorWrapper, duck: DuckDBPyConnection, ring: Keyring, sequence: int) -> int:

@@ -133,7 +133,7 @@ def _work_through(
         sealed = snapshot.seal(con, facts, standing=standing, known=seen, root=sealed_nights)
     night = nights.begin(delivery, place, snapshot=sealed.folder.name, manifest_sha256=sealed.manifest_sha256, at=clock.now())
 
-    people, book = _steps(con, night, place, standing, sealed_nights)
+    people, book = _steps(con, night, place, standing, home)
     outcomes = _take(night, people, book, watch=watch, progress=progress)
     came = {"cases": outcomes["cases"], "agreements": _judge(night, place.replacing, watch=watch)}
     wanted = _propose(con, night, standing, home=home, watch=watch, progress=progress)
@@ -204,13 +204,13 @@ def _facts(delivery: feed.Delivery, place: nights.Place, reading: feed.Reading) 
     )
 
 
-def _steps(con: Backend, night: Night, place: nights.Place, standing: ibis.Table, sealed_nights: Path) -> tuple[Steps, Steps]:
+def _steps(con: Backend, night: Night, place: nights.Place, standing: ibis.Table, home: Path) -> tuple[Steps, Steps]:
     """The steps that write to records: of people and of the book, which share no table that both write.
 
     Each runs in a transaction of its own and only once.
     """
     at = clock.now()
-    people: Steps = {"identity": lambda: identity.absorb(con, night=night, at=at, by=ACTOR)}
+    people: Steps = {"identity": lambda: identity.absorb(con, night=night, at=at, by=ACTOR, folder=home / "fingerprints")}
     book: Steps = {
         "payments": lambda: payment.absorb(con, payments=con.table("payments"), night=night, replacing=place.replacing, at=at),
         "cases": lambda: case.absorb(
@@ -218,7 +218,7 @@ def _steps(con: Backend, night: Night, place: nights.Place, standing: ibis.Table
             standing=standing,
             accounts=con.table("accounts"),
             customers=con.table("customers"),
-            restated=_restated(con, night, standing, sealed_nights),
+            restated=_restated(con, night, standing, home / "snapshots"),
             night=night,
             replacing=place.replacing,
             at=at,
@@ -295,10 +295,10 @@ def _restated(con: Backend, night: Night, standing: ibis.Table, sealed_nights: P
     if not sealed:
         return None
     backdated = payment.backdated(con, night=night, until=sealed[-1].business_date)
-    earliest = backdated.effective_on.min().to_pyarrow().as_py()
-    if earliest is None:
+    (first,) = engine.rows(backdated.aggregate(day=backdated.effective_on.min()))
+    if first["day"] is None:
         return None
-    concerned = [n for n in sealed if n.business_date >= earliest]
+    concerned = [n for n in sealed if n.business_date >= first["day"]]
     history = ibis.union(
         *(
             con.read_parquet(sealed_nights / n.snapshot / "standing.parquet").mutate(
@@ -321,7 +321,7 @@ def heaps(reading: feed.Reading, standing: ibis.Table, wanted: Mapping[str, int]
         cured=(present.flow == Flow.CURED).sum().coalesce(0),
         accounts=present.count(),
     )
-    (counted,) = counted.to_pyarrow().to_pylist()
+    (counted,) = engine.rows(counted)
     overdue, cured, accounts = (int(counted[name]) for name in ("overdue", "cured", "accounts"))
     heap = dict.fromkeys((h.value for h in Heap), 0)
     heap[Heap.CURED] = cured

@@ -29,6 +29,7 @@ from ibis import _
 from ibis.expr import types as ir
 
 from anhuan.core.vocabulary import Bucket, Classification, Flow, Presence
+from anhuan.portfolio import engine
 
 STANDING: ibis.Schema = ibis.schema(
     {
@@ -207,8 +208,8 @@ def by_customer(standing: ir.Table) -> ir.Table:
 
 def flow(standing: ir.Table) -> dict[str, int]:
     """How many accounts took each of the six movements tonight; every movement is named, also with 0. Executes."""
-    moved = standing.filter(standing.flow.notnull()).group_by("flow").agg(accounts=_.count()).to_pyarrow()
-    counted = {row["flow"]: int(row["accounts"]) for row in moved.to_pylist()}
+    moved = standing.filter(standing.flow.notnull()).group_by("flow").agg(accounts=_.count())
+    counted = {row["flow"]: int(row["accounts"]) for row in engine.rows(moved)}
     return {str(kind): counted.get(str(kind), 0) for kind in Flow}
 
 

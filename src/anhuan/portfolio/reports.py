@@ -18,6 +18,7 @@ from ibis import _
 from ibis.expr import types as ir
 
 from anhuan.core.vocabulary import Bucket, Classification, Flow, Presence
+from anhuan.portfolio import engine
 from anhuan.portfolio.delinquency import HOME_CURRENCY, in_arrears
 
 BUCKETS: tuple[str, ...] = tuple(bucket.name for bucket in Bucket)
@@ -265,7 +266,7 @@ def _total(rows: Rows, name: str, **wanted: object) -> int:
 
 
 def _rows(table: ir.Table) -> Rows:
-    return list(table.to_pyarrow().to_pylist())
+    return engine.rows(table)
 
 
 def _rate(part: int, whole: int | None) -> str | None:

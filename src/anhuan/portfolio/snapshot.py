@@ -34,7 +34,7 @@ from typing import Any
 from ibis.backends.duckdb import Backend
 from ibis.expr import types as ir
 
-from anhuan.portfolio import delinquency
+from anhuan.portfolio import delinquency, engine
 
 FORMAT = "anhuan-snapshot/1"
 MANIFEST = "manifest.json"
@@ -296,7 +296,7 @@ def _totals(accounts: ir.Table) -> dict[str, dict[str, int]]:
     per_currency = accounts.group_by("currency").agg(
         accounts=accounts.count(), **{column: accounts[column].sum() for column in _MONEY}
     )
-    rows = per_currency.order_by("currency").to_pyarrow().to_pylist()
+    rows = engine.rows(per_currency.order_by("currency"))
     return {row.pop("currency"): {name: int(total or 0) for name, total in row.items()} for row in rows}
 
 

@@ -314,7 +314,7 @@ def swap_together(
 
     Fill them by `copy(..., freeze=True)`, then `index` them, or leave the indexes to the end of the block. All in one
     transaction: readers see the old tables until it commits and the new ones after, under the same names of table,
-    constraints and indexes. The old ones are dropped, or kept bare of indexes under the name `keep_old` gives.
+    constraints, indexes and triggers. The old ones are dropped, or kept bare of indexes under the name `keep_old` gives.
 
     Only at the very end are readers held off, so end this block last. While somebody reads, the exchange steps back
     after a moment, lets waiting readers through, and tries again, `attempts` times (two seconds each) before it raises
@@ -411,6 +411,8 @@ def _lock(cursor: CursorWrapper, tables: Sequence[str], attempts: int) -> None:
 
 def _take_place(cursor: CursorWrapper, table: str, keep_as: str | None) -> None:
     indexes = _indexes(cursor, table)
+    cursor.execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table])
+    triggers = cursor.fetchall()
     if keep_as is None:
         cursor.execute(f"DROP TABLE {table}")
     else:
@@ -422,3 +424,5 @@ def _take_place(cursor: CursorWrapper, table: str, keep_as: str | None) -> None:
     cursor.execute(f"ALTER TABLE {fresh} RENAME TO {table}")
     for number, old in enumerate(indexes):
         cursor.execute(f'ALTER INDEX "{fresh}_{number}" RENAME TO "{old.name}"')
+    for (definition,) in triggers:
+        cursor.execute(definition)

@@ -13,6 +13,7 @@ from anhuan.records.customer import ContactPoint, Customer
 from anhuan.records.dispute import Dispute, Evidence, MatterStep
 from anhuan.records.events import Event
 from anhuan.records.extract import Change, Extract
+from anhuan.records.fingerprints import FingerprintFile
 from anhuan.records.grant import CaseGrant
 from anhuan.records.hardship import Hardship
 from anhuan.records.hold import Hold
@@ -66,6 +67,7 @@ __all__ = [
     "Event",
     "Evidence",
     "Extract",
+    "FingerprintFile",
     "Hardship",
     "Hold",
     "Hook",

@@ -159,6 +159,10 @@ class Keyring:
         """The like key for the ids of contact points, which stay as long as the fingerprint key does."""
         return self._derived("point")
 
+    def file_cipher(self, table: str) -> AESGCM:
+        """The cipher of the file that says what is stored of `table`: nothing of another keyring, format or blind key opens."""
+        return AESGCM(hmac.digest(self.fingerprint, f"anhuan/file/{self.row_key(table)}".encode(), hashlib.sha256))
+
     def _derived(self, purpose: str) -> str:
         # Short, because DuckDB pays for each block of 64 bytes, and printable, because it is a text there.
         return base64.b85encode(hmac.digest(self.fingerprint, f"anhuan/{purpose}".encode(), hashlib.sha256)[:16]).decode()
