@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from tests.flows import outgoing
-from tests.records import desk
+from tests.records import desk, supervised
 from tests.records.desk import MORNING
 
 from anhuan import clock
@@ -71,6 +71,12 @@ def work(customer_id: str, value: int = 100, **told: Any) -> WorkItem:
         "due_at": MORNING + timedelta(hours=10), "value_at_risk_minor": value, "currency": "CNY", "channel": "call", "team": "phone_m1",
     }  # fmt: skip
     return WorkItem.objects.create(customer_id=customer_id, **values | told)
+
+
+def test_a_call_left_open_is_told_where_her_day_begins(collector: Client) -> None:
+    assert 'data-key="l"' not in collector.get(reverse("worklist")).content.decode()
+    call = supervised.call("C1", "wang", closed_at=None, result_code="")
+    assert f'href="/call/{call.pk}/" data-key="l"' in collector.get(reverse("worklist")).content.decode()
 
 
 def text(page: Any) -> str:

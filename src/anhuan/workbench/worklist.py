@@ -31,6 +31,7 @@ from anhuan.core.gate import Permit
 from anhuan.core.vocabulary import Purpose
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import access, identity
+from anhuan.records.call import open_call
 from anhuan.records.promise import Promise
 from anhuan.records.staff import Right
 from anhuan.records.worklist import Depth, WorkItem, agenda, depths, held_by, item_of, shares
@@ -131,7 +132,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
     if shown:
         viewed(request, shown)
     context = {
-        "now": now, "held": held, "held_name": names.get(held.pk, "") if held else "", "lines": lines,
+        "now": now, "open_call": open_call(staff.get_username()),
+        "held": held, "held_name": names.get(held.pk, "") if held else "", "lines": lines,
         "agenda": [(item, names.get(item.pk, ""), item.overdue(now)) for item in dated],
         "late": sum(item.overdue(now) for item in dated), "taken": sum(taken.values()),
         "ready": sum(line.depth.ready or 0 for line in lines) if lying else None, "lying_at": lying and lying.at,
