@@ -223,6 +223,8 @@ def photograph(page: Page, address: str, shot: Shot, files: dict[str, Path], pla
     size = page.viewport_size or {"width": 1366, "height": 768}
     whole = min(page.evaluate("document.documentElement.scrollHeight"), 1900)
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], whole)})
+    if shot.opens == "offers":
+        page.evaluate("document.getElementById('card-plans').scrollIntoView()")
     for theme, file in files.items():
         page.evaluate(_TURN, theme)
         page.wait_for_timeout(200)  # charts are drawn anew
