@@ -81,10 +81,10 @@ class Sender:
             logger.warning("a sender died: %d messages are unknown and will not be sent again", lost)
         hearing.settle_left(self.carriers.home / JOURNALS, lives=sending.lives, by=ACTOR)
         longer.take_incomplete(at=clock.now(), by=ACTOR)
-        call.collect(self.carriers.home, at=clock.now(), by=ACTOR)
         self.ask()
         outbox.sweep(at=clock.now(), real=clock.real())
         self.tell_health()
+        call.collect(self.carriers.home, at=clock.now(), by=ACTOR)  # last: it may wait for an exchange that is out of reach
 
     def ask(self) -> None:
         """Ask the other side about messages of whose end nothing has been heard for a while; each is asked about again after long."""

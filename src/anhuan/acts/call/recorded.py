@@ -79,11 +79,11 @@ def _call(name: str) -> Call | None:
 
 
 def _keep(call: Call, wav: bytes, *, told: tuple[Path, int], at: datetime, by: str) -> None:
-    """The file first, durable, and then its event, once."""
+    """The file first, durable, and then its event, once; the customer is held, for several senders may fetch one recording at once."""
     folder, days = told
     name = f"{RECORDED}{call.call_id}.wav"
-    _put(folder / name, wav)
     with held(call.customer_id, at=at, by=by) as customer:
+        _put(folder / name, wav)
         chains = Event.objects.filter(chain__in=[call.customer_id, HOUSE], kind="call.recorded", body__call=str(call.call_id))
         if chains.exists():
             return
@@ -94,7 +94,7 @@ def _keep(call: Call, wav: bytes, *, told: tuple[Path, int], at: datetime, by: s
 
 def _put(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.partial")  # what a killed sender left of it is written over
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         out.write(data)
         out.flush()
