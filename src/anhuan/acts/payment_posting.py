@@ -195,7 +195,9 @@ def tell(postings: Sequence[Posting], taken: Taken, *, event: str, at: datetime,
         ids[posting.customer_id].append(posting.payment_id or str(posting.posting_id))
     taken.customers |= ids.keys()
     paying = {each.customer_id for each in postings if each.kind != PaymentKind.REVERSAL}
-    waiting = OutboxItem.objects.filter(customer_id__in=paying, state=ItemState.WAITING, purpose="").values_list("customer_id", flat=True)
+    waiting = OutboxItem.objects.filter(customer_id__in=paying, state=ItemState.WAITING, purpose="").values_list(
+        "customer_id", flat=True
+    )
     stops: dict[str, int] = defaultdict(int)
     for customer_id in waiting:
         stops[customer_id] += 1
