@@ -220,13 +220,14 @@
     root.classList.toggle("is-busy", underWay > 0 && root.classList.contains("is-busy"));
   });
 
-  // --- A table that scrolls can be reached and scrolled by keyboard; one that does not is no stop on the way.
+  // --- A table that scrolls can be reached and scrolled by keyboard; one that does not is no stop on the way, and its head stays in sight.
 
   function markScrolling() {
     document.querySelectorAll(".table-responsive").forEach((table) => {
       const scrolls = table.scrollWidth > table.clientWidth + 1 || table.scrollHeight > table.clientHeight + 1;
       if (scrolls) table.tabIndex = 0;
       else table.removeAttribute("tabindex");
+      table.classList.toggle("fits", !scrolls);
     });
   }
 
