@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -60,7 +61,8 @@ def test_a_file_is_looked_at_before_it_counts_and_can_be_forgotten() -> None:
     operator.post("/payments/upload/", {"file": SimpleUploadedFile("day.csv", rows)})
     file = PaymentImport.objects.get()
     part = text(operator.post(f"/payments/{file.pk}/take/", headers={"hx-request": "true"}))
-    assert "1 lines count, 0 were known before, 1 are in suspense, 1 are set aside." in part
+    told = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", part))
+    assert told == {"Counted": "1", "Known before": "0", "In suspense": "1", "Set aside": "1"}
     assert paid("A001") == 5000
     assert "stays" in text(operator.post(f"/payments/{file.pk}/discard/", follow=True))
 
