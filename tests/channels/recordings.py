@@ -9,7 +9,7 @@ from anhuan.channels.voice.amounts import CLIPS
 
 PHRASES = {
     "zh": (
-        "您好，这里是第一示例银行信用卡中心", "如果您是本人，请按1", "您尾号", "的信用卡已逾期", "天，逾期金额", "还款请按1，回电请按2",
+        "您好，这里是第一示例银行信用卡中心", "如果您是本人，请按1", "您尾号", "的信用卡已逾期", "逾期金额", "还款请按1，回电请按2",
         "感谢您的接听", "您的信用卡本期账单已到期", "第", "条提醒",
     ),
     "en": ("Hello", "If it is you, press 1", "Your card ending", "is", "days past due", "To pay press 1", "Goodbye"),

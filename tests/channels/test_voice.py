@@ -130,7 +130,12 @@ def test_a_stranger_hears_nothing_of_the_debt(double, voice, recorded):
     for keys in (["9"], ["x"], [], ["2", "3"], ["0"]):
         double.keys, double.calls = keys, []
         called(voice(), message())
-        debt = {f"{recorded.folder}/{clip}" for part in ("message", "closing") for clip in recorded.spoken(PARTS[part], "zh")}
+        debt = {
+            f"{recorded.folder}/{clip}"
+            for part in ("message", "closing")
+            for clip in recorded.spoken(PARTS[part], "zh")
+            if clip != "zh/pause"
+        }
         assert not debt & {file for files in double.calls[0].begun for file in files}
 
 

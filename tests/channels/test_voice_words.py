@@ -12,7 +12,7 @@ from tests.channels import heard
 from tests.channels.recordings import record
 
 from anhuan.channels.voice import amounts, prompts, script
-from anhuan.channels.voice.amounts import CLIPS, Unspeakable
+from anhuan.channels.voice.amounts import CLIPS, PAUSE, Unspeakable
 from anhuan.channels.voice.prompts import NotRecorded
 from anhuan.channels.voice.script import Heard, Listen, Play, Pressed, Stage
 from anhuan.core.vocabulary import LineResult, Outcome
@@ -55,10 +55,21 @@ def test_numbers_are_read_as_people_read_them(value, said):
 
 @pytest.mark.parametrize(
     ("minor", "said"),
-    [(325064, "三千二百五十元六角四分"), (32504, "三百二十五元零四分"), (1200000, "一万二千元整"), (50, "零元五角")],
+    [(325064, "三千二百五十元六角四分"), (32504, "三百二十五元零四分"), (1200000, "一万二千元"), (50, "零元五角")],
 )
 def test_yuan_are_read_with_jiao_and_fen(minor, said):
     assert "".join(CLIPS["zh"][clip] for clip in amounts.amount(minor, "CNY", "zh")) == said
+
+
+@given(st.integers(0, 2000))
+def test_days_are_heard_as_they_were_meant(value):
+    assert heard.words(amounts.days(value, "zh")) == heard.words(amounts.number(value, "zh")) + "天"
+
+
+@given(st.integers(1, 9_999_999), st.integers(0, 9999), st.integers(1, 99))
+def test_below_a_hundred_thousand_no_syllable_of_an_amount_a_tail_or_days_stands_alone(minor, tail, days):
+    clips = [*amounts.amount(minor, "CNY", "zh"), *amounts.digits(f"{tail:04}", "zh"), *amounts.days(days, "zh")]
+    assert [clip for clip in clips if len(CLIPS["zh"][clip]) == 1 and clip not in {"0", PAUSE}] == []
 
 
 def test_a_currency_without_clips_is_not_guessed():
@@ -81,13 +92,13 @@ def said(recorded, text, lang="zh"):
 
 def test_a_text_is_phrases_and_figures_in_their_order(recorded):
     text = "您尾号0123的信用卡已逾期12天，逾期金额3,250.64元。"
-    assert said(recorded, text) == "您尾号|零|幺|二|三|的信用卡已逾期|十|二|天，逾期金额|三千|二百|五十|元|六角|四分"
+    assert said(recorded, text) == "您尾号|零幺|，|二三|的信用卡已逾期|十二天|，|逾期金额|三千|二百|五十元|六角|四分|，"
 
 
 def test_an_english_text_too(recorded):
     text = "Your card ending 0123 is 12 days past due: CNY 3,250.64."
     assert said(recorded, text, "en") == (
-        "Your card ending|zero|one|two|three|is|twelve|days past due|three|thousand|two hundred|fifty|yuan|and|sixty|four|fen"
+        "Your card ending|zero|one|two|three|is|twelve|days past due|,|three|thousand|two hundred|fifty|yuan|and|sixty|four|fen|,"
     )
 
 
@@ -109,7 +120,7 @@ def test_a_text_with_a_passage_nobody_recorded_is_not_spoken_at_all(recorded, te
 def test_whatever_the_figures_the_amount_heard_is_the_amount_written(recorded, minor, tail, days):
     text = f"您尾号{tail:04}的信用卡已逾期{days}天，逾期金额{minor // 100:,}.{minor % 100:02}元"
     clips = [clip.removeprefix("zh/") for clip in recorded.spoken(text, "zh")]
-    amount = clips[clips.index(dict(recorded.phrases["zh"])["天，逾期金额"]) + 1 :]
+    amount = clips[clips.index(dict(recorded.phrases["zh"])["逾期金额"]) + 1 :]
     assert heard.amount(amount, "zh") == (minor, "CNY")
 
 

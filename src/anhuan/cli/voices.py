@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 voice_app = typer.Typer(no_args_is_help=True, help="Recordings of reminder calls: what to record, and a synthetic voice.")
 app.add_typer(voice_app, name="voice")
 
-_BETWEEN = re.compile(r"\{[a-z0-9_]+\}")
+# A number of days is one recording with its unit.
+_BETWEEN = re.compile(r"\{[a-z0-9_]+\}天?")
 _EDGES = " \n，。；：、！？,.;:!?"
 _PARTS = ("greeting", "confirm", "message", "choices", "closing")
 
@@ -68,21 +70,40 @@ def voice_render(
 ) -> None:
     """Speak the phrases and numbers that have no recording yet; needs the extra `speech`."""
     from anhuan.channels.voice import speech
+    from anhuan.channels.voice.amounts import CLIPS, PAUSE
 
     if language not in VOICES or not (folder / language / "phrases.tsv").is_file():
         usage("no_phrases", f"{folder} 中没有 {language}/phrases.tsv；请先运行 anhuan voice list。",
               f"There is no {language}/phrases.tsv in {folder}; run `anhuan voice list` first.", as_json=as_json)  # fmt: skip
-    clips = [(folder / language / f"{name}.wav", words) for name, words in speech.wanted(folder, language)]
-    missing = [(file, words) for file, words in clips if anew or not file.exists()]
-    speak = _speaker(language, voice, as_json=as_json)
+    phrases, numbers = dict(speech.phrases(folder, language)), CLIPS[language]
+    files = {name: folder / language / f"{name}.wav" for name in (*phrases, *numbers)}
+    missing = {name: file for name, file in files.items() if anew or not file.exists()}
+    if missing.pop(PAUSE, None):
+        speech.write(files[PAUSE], bytes(2 * speech.PAUSED))
+    speak, spoken = _speaker(language, voice, as_json=as_json), 0
+    named = {word: name for name, word in numbers.items()}
     with progress_bars() as progress:
-        for number, (file, words) in enumerate(missing, 1):
-            speech.write(file, speak(words))
-            progress(f"speaking {language}", number, len(missing))
+        for found in _spoken(speak, language, {name: phrases[name] for name in missing if name in phrases},
+                             [numbers[name] for name in missing if name in numbers]):  # fmt: skip
+            for said, samples in found.items():
+                speech.write(files[said if said in phrases else named[said]], samples)
+            spoken += len(found)
+            progress(f"speaking {language}", spoken, len(missing))
     if as_json:
-        print_json({"language": language, "clips": len(clips), "spoken": len(missing)})
+        print_json({"language": language, "clips": len(files), "spoken": spoken})
     else:
-        say(f"{len(missing)} of {len(clips)} clips were spoken. Listen to them before anybody else does.")
+        say(f"{spoken} of {len(files)} clips were spoken. Listen to them before anybody else does.")
+
+
+def _spoken(speak: Speak, language: str, phrases: Mapping[str, str], words: Sequence[str]) -> Iterator[dict[str, bytes]]:
+    """Phrases by their names, one by one; then words, as many at once as a sentence holds."""
+    from anhuan.channels.voice import readings
+
+    for name, phrase in phrases.items():
+        yield {name: speak(phrase)}
+    for sentence, found in readings.sentences(language, words):
+        pieces = speak.apart(sentence)
+        yield {word: pieces[sentence.index(word)] for word in found}
 
 
 @voice_app.command("say")

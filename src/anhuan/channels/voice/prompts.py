@@ -15,10 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from anhuan.channels.voice import amounts
-from anhuan.channels.voice.amounts import CLIPS, Clips, Unspeakable
+from anhuan.channels.voice.amounts import CLIPS, PAUSE, Clips, Unspeakable
 
 PHRASES = "phrases.tsv"
-_PAUSES = frozenset(" \n\t，。；：、！？“”（）,.;:!?\"'()")
+_BREATHS = frozenset("，。；：！？,.;:!?")
+_SILENT = _BREATHS | frozenset(" \n\t、“”（）\"'()")
 _FORM = (8000, 1, 2)
 """What an exchange plays without converting: samples a second, sides, bytes a sample."""
 
@@ -55,6 +56,10 @@ def _digits(lang: str) -> Callable[[re.Match[str]], Clips]:
     return lambda found: amounts.digits(found[0].replace("-", ""), lang)
 
 
+def _zh_days(found: re.Match[str]) -> Clips:
+    return amounts.days(int(found[1]), "zh")
+
+
 def _number(lang: str) -> Callable[[re.Match[str]], Clips]:
     return lambda found: amounts.number(int(found[0]), lang)
 
@@ -72,6 +77,7 @@ _NUMBERS: Mapping[str, tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Cl
             (re.compile(rf"{_FIGURE}(元|美元|港元)"), _zh_money),
             (re.compile(r"(\d{4})年(\d\d?)月(\d\d?)日"), _zh_day),
             (re.compile(r"(?<=尾号)\d{4}(?!\d)"), _digits("zh")),
+            (re.compile(r"(\d{1,4})天"), _zh_days),
             (_PHONE, _digits("zh")),
             (_COUNT, _number("zh")),
         ),
@@ -100,7 +106,9 @@ class Prompts:
         said: list[str] = []
         place = 0
         while place < len(text):
-            if text[place] in _PAUSES:
+            if text[place] in _SILENT:
+                if text[place] in _BREATHS and said and said[-1] != f"{lang}/{PAUSE}":
+                    said.append(f"{lang}/{PAUSE}")
                 place += 1
                 continue
             clips, place = self._next(text, place, lang)
