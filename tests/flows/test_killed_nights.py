@@ -99,7 +99,7 @@ def as_before(undisturbed: dict[str, Any], tmp_path: Path) -> Iterator[Callable[
             operator.execute(f"CREATE DATABASE first_night TEMPLATE {embedded.DATABASE} STRATEGY file_copy")
 
             def back() -> Path:
-                operator.execute(f"DROP DATABASE {embedded.DATABASE} WITH (FORCE)")
+                operator.execute(f"DROP DATABASE {embedded.DATABASE}")
                 operator.execute(f"CREATE DATABASE {embedded.DATABASE} TEMPLATE first_night STRATEGY file_copy")
                 for left in (each for each in home.iterdir() if each.name != "postgres"):
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
