@@ -33,8 +33,9 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 INDEX_BYTES = 16
 
-# Enters every seal and every fingerprint. Raise it when a spelling below or a sealed layout changes meaning: the
-# next night then finds every row changed and writes it afresh, seals and indexes alike.
+# Enters every seal and every fingerprint: what was sealed under one does not open under another, and a night stops before it
+# would write. To change a spelling below or a sealed layout, raise it together with an act that seals every row anew, as a
+# rotation of keys does.
 FORMAT = "1"
 
 

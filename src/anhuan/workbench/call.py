@@ -306,7 +306,7 @@ def _values(call: Call, name: str) -> dict[str, str]:
     told = {
         "name": name or (person.name if (person := identity.masked(call.customer_id)) else ""),
         "agent": call.by,
-        "bank": _bank(),
+        "bank": our_bank(),
     }
     if not call.verified:
         return told
@@ -331,7 +331,8 @@ def _values(call: Call, name: str) -> dict[str, str]:
     return told
 
 
-def _bank() -> str:
+def our_bank() -> str:
+    """The name the bank goes by in what is said for it."""
     file = settings.ANHUAN_HOME / "house.yaml"
     name = book.read_house(file).bank if file.exists() else ""
     return name or _("our bank")

@@ -45,6 +45,7 @@ from anhuan.records.quality import (
 from anhuan.records.staff import Right, Staff, Team, roles_that_may
 from anhuan.rulebook import quality as rulebook
 from anhuan.rulebook import scripts
+from anhuan.workbench.call import our_bank
 from anhuan.workbench.compliance import day_of
 from anhuan.workbench.frame import page, reader, viewed
 from anhuan.workbench.spreadsheet import file_response
@@ -263,10 +264,11 @@ def _recording(contact: Contact | None) -> recordings.Recording | None:
 
 
 def _ticked(led: Call | None) -> list[str]:
-    """The statements she ticked, as the scripts word them in short; one that is no more by its id."""
+    """The statements she ticked, as she was to say them; one that is no more by its id."""
     if led is None:
         return []
-    known = {each.id: _own(each) for each in scripts.load().statements}
+    said = {"bank": our_bank(), "agent": led.by}
+    known = {each.id: scripts.spoken(_own(each), said) for each in scripts.load().statements}
     return [known.get(id_, id_) for id_ in led.ticked]
 
 

@@ -416,7 +416,7 @@ CATALOGUE: dict[str, tuple[Weight, str, str]] = {
     "accounts_vanished": (
         _W,
         "上一夜逾期的账户中有 {accounts} 个今日没有送达；不视为出催，案件保持在催，请向银行查明。",
-        "{accounts} accounts overdue on the previous night were not delivered; not taken for cured, their cases stay open: ask why.",
+        "Not delivered, though overdue on the previous night: accounts {accounts}; not taken for cured, their cases stay open: ask why.",
     ),
     "rows_jump": (
         _W,
