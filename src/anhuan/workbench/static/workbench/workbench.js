@@ -222,12 +222,21 @@
 
   // --- A table that scrolls can be reached and scrolled by keyboard; one that does not is no stop on the way, and its head stays in sight.
 
+  // Inside something that scrolls or hides by itself, a head would keep its place there, and lie on the first row.
+  function liesOpen(table) {
+    for (let around = table; around && around !== document.body; around = around.parentElement) {
+      if (!["visible", "clip"].includes(getComputedStyle(around).overflowY)) return false;
+    }
+    return true;
+  }
+
   function markScrolling() {
     document.querySelectorAll(".table-responsive").forEach((table) => {
       const scrolls = table.scrollWidth > table.clientWidth + 1 || table.scrollHeight > table.clientHeight + 1;
       if (scrolls) table.tabIndex = 0;
       else table.removeAttribute("tabindex");
       table.classList.toggle("fits", !scrolls);
+      if (!scrolls && !liesOpen(table)) table.classList.remove("fits");
     });
   }
 
