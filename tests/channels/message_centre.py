@@ -121,11 +121,15 @@ class MessageCentre:
             if what in said:
                 return said[what]
 
-    def submitted(self) -> list[dict[str, Any]]:
-        """Every part that reached it so far."""
+    def submitted(self, *, least: int = 0) -> list[dict[str, Any]]:
+        """Every part that reached it so far; `least` have, though what it says of them may still be on its way."""
         while not self._lines.empty():
             self.heard.append(self._lines.get())
-        return [said["submit"] for said in self.heard if "submit" in said]
+        parts = [said["submit"] for said in self.heard if "submit" in said]
+        if len(parts) < least:
+            self.wait_for("submit")
+            return self.submitted(least=least)
+        return parts
 
     def messages(self) -> list[tuple[str, str]]:
         """Addresses and whole texts: parts joined by what their headers say."""

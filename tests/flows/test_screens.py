@@ -514,7 +514,7 @@ def test_no_page_breaks_the_policy(sit: Callable[..., Page], desk: Desk, witness
     page = sit()
     for address in addresses(desk).values():
         page.goto(desk.address + address)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         for plot in page.locator("[data-chart]").all():
             plot.hover(position={"x": 200, "y": 60})
             page.wait_for_timeout(100)
