@@ -45,7 +45,7 @@ def _warm(together: Barrier) -> None:
 
     try:
         worklist.warm(at=clock.now())
-    except Exception:
+    except Exception:  # the site answers all the same, and says itself what is wrong with the database
         logger.exception("a thread of the site begins with a cold connection")
     try:
         together.wait(_WARM_WITHIN)

@@ -98,7 +98,7 @@ class Desk:
             if said := re.search(rb"Serving (\S+)/ ", self.log.read_bytes()[since:]):
                 urllib.request.urlopen(f"{said[1].decode()}/login/", timeout=60).close()
                 return said[1].decode()
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two looks into its log
         raise AssertionError(f"the site did not answer:\n{self.log.read_text()}")
 
     # --- What the bank delivered, to compare with

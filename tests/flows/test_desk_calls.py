@@ -60,7 +60,7 @@ def waited(for_what: Callable[[], Any], *, within: float = 40) -> Any:
     while time.monotonic() < hurry:
         if found := for_what():
             return found
-        time.sleep(0.3)
+        time.sleep(0.3)  # between two questions to the exchange and the site
     raise AssertionError("it did not come about in time")
 
 

@@ -145,7 +145,7 @@ def test_a_change_committed_late_is_told_by_the_next_extract_and_none_twice(tmp_
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("killed_at", ["_put", "_encoded", "_opened"])
+@pytest.mark.parametrize("killed_at", ["lasting.put", "_encoded", "_opened"])
 def test_an_extract_killed_anywhere_is_finished_by_the_next_with_its_own_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
 ) -> None:
@@ -159,7 +159,7 @@ def test_an_extract_killed_anywhere_is_finished_by_the_next_with_its_own_changes
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(extract, killed_at, kill)
+        patched.setattr(f"anhuan.acts.extract.{killed_at}", kill)
         with pytest.raises(Killed):
             extracting.run(DAY, home=tmp_path)
     assert not (tmp_path / "extracts" / DAY.isoformat() / "manifest.json").exists()

@@ -23,6 +23,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from anhuan.acts import lasting
 from anhuan.portfolio.feed import Sentence
 from anhuan.records import events, identity
 from anhuan.records.customer import ContactPoint
@@ -162,7 +163,7 @@ def write(extract: Extract, folder: Path, *, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
     if manifest["files"] != files:
         manifest = _without_erased(extract, manifest, files)
-    _put(folder / "manifest.json", (json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
+    lasting.put(folder / "manifest.json", (json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
     Extract.objects.filter(pk=extract.pk, done_at=None).update(manifest=manifest, done_at=at)
     return manifest
 
@@ -265,20 +266,6 @@ def _opened(path: Path) -> Any:
     """A new file that only its owner may read, in the place of what was left half done."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-def _put(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with _opened(partial) as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 # --- and what the bank says to it ---------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ Knows the order of nights and their steps. Does not know what a step does, nor a
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from anhuan.acts import lasting
 from anhuan.core.vocabulary import NightStatus
 from anhuan.portfolio.feed import Delivery, Sentence
 from anhuan.records import events
@@ -219,19 +219,4 @@ def publish(night: Night, folder: Path) -> None:
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     if file.exists() and file.read_text() == text:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    with partial.open("w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.rename(file)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    lasting.put(file, text.encode())

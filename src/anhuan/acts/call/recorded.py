@@ -7,7 +7,6 @@ its event written before it is deleted there. Does not know how the exchange is 
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from anhuan.acts import lasting
 from anhuan.acts.call.leading import report
 from anhuan.acts.customer import held
 from anhuan.acts.dispatch import telephone
@@ -83,25 +83,10 @@ def _keep(call: Call, wav: bytes, *, told: tuple[Path, int], at: datetime, by: s
     folder, days = told
     name = f"{RECORDED}{call.call_id}.wav"
     with held(call.customer_id, at=at, by=by) as customer:
-        _put(folder / name, wav)
+        lasting.put(folder / name, wav)
         chains = Event.objects.filter(chain__in=[call.customer_id, HOUSE], kind="call.recorded", body__call=str(call.call_id))
         if chains.exists():
             return
         keep_until = timezone.localtime(call.opened_at).date() + timedelta(days=days)
         recording = {"file": name, "sha256": hashlib.sha256(wav).hexdigest(), "keep_until": keep_until.isoformat()}
         customer.remember("call.recorded", {"call": str(call.call_id), "contact": str(call.contact_id), "recording": recording})
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.partial")  # what a killed sender left of it is written over
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
